@@ -155,11 +155,11 @@ class VerifiedRequest:
 class Texts(Protocol):
     """Templates under templates/, in the deployment's locale."""
 
-    def message(self, name: str, **facts: Any) -> str:
+    def message(self, name: str, /, **facts: Any) -> str:
         """Render templates/messages/<name>.txt.j2 (e.g. "team/message"). Trailing newlines are cut."""
         ...
 
-    def notice(self, name: str, **facts: Any) -> str:
+    def notice(self, name: str, /, **facts: Any) -> str:
         """Render templates/notices/<locale>/<name>.txt.j2."""
         ...
 
