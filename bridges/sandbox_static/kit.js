@@ -1,0 +1,352 @@
+/* The shared half of a sandbox's page. What others wrote is only ever set as text, never as markup.
+
+   h(tag, props, ...children)   an element; `class`, `text`, `on<event>`, `data`, attributes; null children are left out
+   read(path) · act(name, args) JSON from the sandbox; act shows the sandbox's sentence as a toast and throws on a no
+   live({event, resync})        server-sent events: event(kind, data) for each; resync() at the start and when some were missed
+   panes([{id, label, element, kind}])   side by side, or one at a time with tabs on a narrow screen; returns {show(id)}
+   pane(title, body, ...headExtras)      a pane with a heading
+   switchPanel() · hookLog()    ready panes: {element, event(kind, data)}; pass them the events
+   said({...}) · ticks(state) · avatar(name) · clock(time) · toast(text) · ask({title, fields})
+*/
+
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name === "class") element.className = value;
+    else if (name === "text") element.textContent = value;
+    else if (name === "data") Object.assign(element.dataset, value);
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name in element && name !== "list" && name !== "form") element[name] = value;
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  append(element, children);
+  return element;
+}
+
+export function append(element, children) {
+  for (const child of children.flat()) {
+    if (child !== null && child !== undefined && child !== false) element.append(child);
+  }
+}
+
+export const fill = (element, ...children) => {
+  element.replaceChildren();
+  append(element, children);
+  return element;
+};
+
+export async function read(path) {
+  const answer = await fetch(path, { headers: { Accept: "application/json" }, cache: "no-store" });
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  return answer.json();
+}
+
+export async function post(path, value) {
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(value ?? {}),
+    });
+  } catch {
+    toast("The sandbox does not answer.");
+    throw new Error("no answer");
+  }
+  const said = await answer.json().catch(() => null);
+  if (!answer.ok) {
+    const sentence = said?.error ?? `The sandbox answered ${answer.status}.`;
+    toast(sentence);
+    throw new Error(sentence);
+  }
+  return said;
+}
+
+export const act = (name, value) => post(`_sandbox/act/${name}`, value);
+
+export function toast(text) {
+  const box = document.getElementById("toasts");
+  const note = h("div", { class: "toast", text });
+  box.append(note);
+  setTimeout(() => note.remove(), 6000);
+}
+
+/* Events keep their order; those that come while the state is being read wait for it. */
+export function live({ event, resync }) {
+  const sign = document.getElementById("live");
+  let work = Promise.resolve();
+  const soon = (step) => {
+    work = work.then(step).catch((error) => console.error(error));
+  };
+  const source = new EventSource("_sandbox/events");
+  source.onmessage = (message) => {
+    const { kind, data } = JSON.parse(message.data);
+    if (kind === "hello" || kind === "resync") {
+      sign.className = "live on";
+      sign.textContent = "live";
+      soon(resync);
+    } else {
+      soon(() => event(kind, data));
+    }
+  };
+  source.onerror = () => {
+    sign.className = "live";
+    sign.textContent = "reconnecting…";
+  };
+  document.getElementById("reset").addEventListener("click", async () => {
+    await post("_sandbox/reset");
+    toast("Everything is back at the beginning.");
+  });
+}
+
+/* --- layout --- */
+
+export function panes(list) {
+  const area = h("div", { class: "panes", data: { shown: list[0].id } });
+  const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "Parts of this page" });
+  const sections = new Map();
+  const buttons = new Map();
+  const show = (id) => {
+    area.dataset.shown = id;
+    for (const [name, section] of sections) section.classList.toggle("shown", name === id);
+    for (const [name, button] of buttons) button.setAttribute("aria-selected", String(name === id));
+  };
+  for (const { id, label, element, kind } of list) {
+    element.classList.add("pane", ...(kind ? kind.split(" ") : []));
+    element.setAttribute("aria-label", label);
+    sections.set(id, element);
+    area.append(element);
+    const button = h("button", { type: "button", role: "tab", text: label, onclick: () => show(id) });
+    buttons.set(id, button);
+    tabs.append(button);
+  }
+  const app = document.getElementById("app");
+  fill(app, area, tabs);
+  app.setAttribute("aria-busy", "false");
+  show(list[0].id);
+  return { show };
+}
+
+export function pane(title, body, ...extras) {
+  return h("section", {}, h("div", { class: "head" }, h("h2", { text: title }), ...extras), h("div", { class: "body" }, body));
+}
+
+/* --- small things --- */
+
+export function clock(time) {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+}
+
+export function avatar(name) {
+  const letters = [...(name || "?").replace(/^@/, "").trim()];
+  const tone = letters.reduce((sum, letter) => sum + letter.codePointAt(0), 0) % 6;
+  return h("span", { class: "avatar", "aria-hidden": "true", data: { tone }, text: (letters[0] ?? "?").toUpperCase() });
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+const SHAPES = {
+  queued: ["M9 1.5a6 6 0 1 0 .01 0M9 4.5V8l2.4 1.4"],
+  pending: ["M2 7l4 4L14 3"],
+  accepted: ["M2 7l4 4L14 3"],
+  delivered: ["M1 7l4 4L13 3", "M9 11l8-8"],
+  read: ["M1 7l4 4L13 3", "M9 11l8-8"],
+  failed: ["M3 3l8 8", "M11 3l-8 8"],
+};
+
+export function ticks(state) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 19 14");
+  for (const d of SHAPES[state] ?? SHAPES.queued) {
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", d);
+    svg.append(path);
+  }
+  return h("span", { class: `ticks ${state}`, role: "img", "aria-label": state, title: state }, svg);
+}
+
+/* One thing said. {mine, text, at, state, media: {kind, url, filename}, note, chips: [], under: [nodes], onchip} */
+export function said(m) {
+  const box = h("div", { class: `said${m.mine ? " mine" : ""}`, data: m.id ? { id: m.id } : {} });
+  if (m.note) box.append(h("div", { class: "bubble note", text: m.note }));
+  if (m.media) box.append(mediaBubble(m.media));
+  if (m.text) box.append(h("div", { class: "bubble", dir: "auto", text: m.text }));
+  if (m.chips?.length) {
+    box.append(
+      h("div", { class: "chips" }, m.chips.map((label) => h("button", { type: "button", text: label, onclick: () => m.onchip(label) }))),
+    );
+  }
+  box.append(h("div", { class: "under" }, h("span", { text: clock(m.at) }), m.state ? ticks(m.state) : null, m.under ?? null));
+  return box;
+}
+
+export function mediaBubble({ kind, url, filename }) {
+  const label = filename || kind;
+  if (kind === "image") return h("div", { class: "bubble media" }, h("img", { src: url, alt: label, loading: "lazy" }));
+  if (kind === "video") {
+    return h("div", { class: "bubble media" }, h("video", { src: url, controls: true, preload: "metadata", "aria-label": label }));
+  }
+  if (kind === "audio") {
+    return h("div", { class: "bubble media" }, h("audio", { src: url, controls: true, preload: "metadata", "aria-label": label }));
+  }
+  return h("div", { class: "bubble" }, h("a", { href: url, target: "_blank", rel: "noopener noreferrer", text: label }));
+}
+
+/* A small form in a dialog; resolves to its values, or null. fields: [{name, label, value, placeholder, required}] */
+export function ask({ title, fields, confirm = "OK" }) {
+  return new Promise((resolve) => {
+    const inputs = fields.map((f) =>
+      h("input", { type: "text", value: f.value ?? "", placeholder: f.placeholder ?? "", required: f.required ?? false, autocomplete: "off" }),
+    );
+    const dialog = h(
+      "dialog",
+      { "aria-label": title },
+      h(
+        "form",
+        {
+          onsubmit: (event) => {
+            event.preventDefault();
+            finish(Object.fromEntries(fields.map((f, i) => [f.name, inputs[i].value])));
+          },
+        },
+        h("h2", { text: title }),
+        fields.map((f, i) => h("label", {}, f.label, inputs[i])),
+        h(
+          "div",
+          { class: "row" },
+          h("button", { class: "primary", type: "submit", text: confirm }),
+          h("button", { type: "button", text: "Cancel", onclick: () => finish(null) }),
+        ),
+      ),
+    );
+    const finish = (value) => {
+      dialog.remove();
+      resolve(value);
+    };
+    dialog.addEventListener("cancel", () => finish(null));
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+/* --- switches --- */
+
+export function switchPanel() {
+  const body = h("div", { class: "stack" });
+  const element = pane("What goes wrong", body);
+  let shown = {};
+  const change = async (name, value) => {
+    try {
+      await post("_sandbox/switches", { [name]: value });
+    } catch {
+      await load();
+    }
+  };
+  const control = (field, value) => {
+    const id = `switch-${field.name}`;
+    const common = { id, "aria-describedby": field.description ? `${id}-note` : null };
+    if (field.type === "boolean") {
+      return h("input", { ...common, type: "checkbox", checked: value, onchange: (e) => change(field.name, e.target.checked) });
+    }
+    if (field.enum) {
+      return h(
+        "select",
+        { ...common, onchange: (e) => change(field.name, e.target.value) },
+        field.enum.map((choice) => h("option", { value: choice, text: String(choice).replaceAll("_", " "), selected: choice === value })),
+      );
+    }
+    if (field.type === "integer" || field.type === "number") {
+      return h("input", {
+        ...common,
+        type: "number",
+        min: field.minimum ?? null,
+        max: field.maximum ?? null,
+        step: field.type === "integer" ? 1 : "any",
+        value: String(value),
+        onchange: (e) => change(field.name, Number(e.target.value)),
+      });
+    }
+    return h("input", { ...common, type: "text", value: value ?? "", onchange: (e) => change(field.name, e.target.value) });
+  };
+  const load = async () => {
+    const { values, fields } = await read("_sandbox/switches");
+    shown = new Map();
+    const groups = new Map();
+    for (const field of fields) {
+      const input = control(field, values[field.name]);
+      const row = h(
+        "div",
+        { class: "switch" },
+        h("label", { htmlFor: `switch-${field.name}`, text: field.title ?? field.name }),
+        input,
+        field.description ? h("span", { class: "note", id: `switch-${field.name}-note`, text: field.description }) : null,
+      );
+      shown.set(field.name, { row, input, field });
+      const group = field.group ?? "Switches";
+      groups.set(group, [...(groups.get(group) ?? []), row]);
+    }
+    const open = new Set([...body.querySelectorAll("details[open] > summary")].map((summary) => summary.textContent));
+    const first = groups.keys().next().value;
+    fill(
+      body,
+      [...groups].map(([name, rows]) =>
+        h("details", { class: "group", open: open.size ? open.has(name) : name === first }, h("summary", { text: name }), h("div", { class: "stack" }, rows)),
+      ),
+    );
+    mark(values);
+  };
+  const mark = (values) => {
+    for (const [name, { row, input, field }] of shown) {
+      if (field.type === "boolean") input.checked = values[name];
+      else if (document.activeElement !== input) input.value = String(values[name] ?? "");
+      row.classList.toggle("changed", "default" in field && field.default !== values[name]);
+    }
+  };
+  return { element, load, event: (kind, data) => kind === "switches" && mark(data) };
+}
+
+/* --- the log of hooks --- */
+
+const MOOD = { done: "good", waiting: "warn", sending: "soft", "given up": "bad", refused: "bad", "no address": "warn" };
+
+export function hookLog() {
+  const table = h("tbody");
+  const none = h("p", { class: "empty", text: "Nothing has been sent to the relay yet." });
+  const element = pane("Hooks to the relay", h("div", {}, none, h("table", { class: "log" }, table)));
+  const rows = new Map();
+  const put = (entry) => {
+    const cells = [
+      h("td", { text: clock(entry.at) }),
+      h(
+        "td",
+        {},
+        h("div", { text: entry.label }),
+        entry.answer ? h("div", { class: "answer mono", text: entry.answer }) : null,
+      ),
+      h("td", { class: MOOD[entry.state] ?? "" }, [entry.status, entry.state === "done" ? `${entry.ms} ms` : entry.state].filter(Boolean).join(" · "), again(entry)),
+    ];
+    const row = rows.get(entry.id);
+    if (row) fill(row, cells);
+    else {
+      const fresh = h("tr", {}, cells);
+      rows.set(entry.id, fresh);
+      table.prepend(fresh);
+      if (rows.size > 200) {
+        const oldest = rows.keys().next().value;
+        rows.get(oldest).remove();
+        rows.delete(oldest);
+      }
+    }
+    none.hidden = rows.size > 0;
+  };
+  const again = (entry) =>
+    entry.next_try_s ? h("div", { class: "tiny", text: `try ${entry.tries + 1} in ${entry.next_try_s} s` }) : null;
+  const load = async () => {
+    rows.clear();
+    table.replaceChildren();
+    none.hidden = false;
+    for (const entry of await read("_sandbox/hooks")) put(entry);
+  };
+  return { element, load, event: (kind, data) => kind === "hook" && put(data) };
+}
