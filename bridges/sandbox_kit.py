@@ -265,7 +265,8 @@ class HookCall:
         if self.raw is not None:
             return self.raw, {**headers, "Content-Type": self.content_type or "application/json"}
         if self.form or self.files or self.multipart:
-            form = aiohttp.FormData(default_to_multipart=self.multipart or bool(self.files))
+            # File names in UTF-8 as browsers and curl send them, not percent-encoded as aiohttp would.
+            form = aiohttp.FormData(default_to_multipart=self.multipart or bool(self.files), quote_fields=False)
             for name, value in self.form:
                 form.add_field(name, value)
             for file in self.files:
