@@ -56,8 +56,11 @@ class Config(Settings):
     @property
     def base_url(self) -> str:
         """`public_url`, or where we listen. No trailing slash."""
-        if self.public_url:
-            return self.public_url
+        return self.public_url or self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """Where this machine reaches our web server; with port 0 only known once it listens."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
@@ -80,10 +83,8 @@ class Config(Settings):
 
     def summary(self) -> dict[str, Any]:
         """Everything, for logs and people: secrets are `***`."""
-        names_ = set(Settings.model_fields) - set(_GROUPS.values())
-        shown: dict[str, Any] = masked(
-            {n: getattr(self, n) for n in names_}, self.model_dump(mode="json", include=names_)
-        )
+        own = {name: getattr(self, name) for name in Settings.model_fields if name not in _GROUPS.values()}
+        shown: dict[str, Any] = masked(own, self.model_dump(mode="json", include=set(own)))
         shown["public_url"] = self.base_url
         for role, group in _GROUPS.items():
             shown[group] = {a.name: masked(a.settings) for a in self.of_role(role)}
