@@ -60,6 +60,16 @@ const title = h("h2", { text: "Conversation" });
 const chat = h("div", { class: "chat", role: "log", "aria-label": "Messages" });
 const unchosen = h("p", { class: "empty", text: "Choose a user on the left." });
 const bubbles = new Map();
+let atEnd = true;
+
+/* Who reads the newest goes on seeing it, also when a picture above has only now found its height. */
+function stay() {
+  if (atEnd) chat.scrollTop = chat.scrollHeight;
+}
+chat.addEventListener("scroll", () => {
+  atEnd = chat.scrollHeight - chat.scrollTop - chat.clientHeight < 60;
+});
+chat.addEventListener("load", stay, true);
 
 function bubble(message) {
   const mine = message.from === "operator";
@@ -88,10 +98,10 @@ function put(message, fresh) {
   if (old) {
     old.replaceWith(box);
   } else {
-    const atEnd = chat.scrollHeight - chat.scrollTop - chat.clientHeight < 120;
     if (fresh) box.classList.add("fresh");
     chat.append(box);
-    if (atEnd || message.from === "operator") chat.scrollTop = chat.scrollHeight;
+    if (message.from === "operator") atEnd = true;
+    stay();
   }
   bubbles.set(message.id, box);
 }
@@ -108,7 +118,8 @@ function drawThread() {
   }
   fill(chat);
   for (const message of threads.get(chosen) ?? []) put(message, false);
-  chat.scrollTop = chat.scrollHeight;
+  atEnd = true;
+  stay();
 }
 
 function choose(id) {
@@ -144,7 +155,7 @@ const moreButton = h("button", {
 const form = h(
   "form",
   {
-    class: "answer",
+    class: "reply",
     onsubmit: (event) => {
       event.preventDefault();
       submit();
@@ -155,7 +166,7 @@ const form = h(
   h(
     "div",
     { class: "compose" },
-    h("button", { type: "button", "aria-label": "Attach a file", title: "Attach a file", text: "📎", onclick: () => picker.click() }),
+    h("button", { type: "button", "aria-label": "Attach a file", title: "Attach a file", text: "+", onclick: () => picker.click() }),
     moreButton,
     text,
     send,
@@ -263,7 +274,7 @@ function drawCard() {
           line("Balance", info.balance),
           line("Location", info.location),
           line("About", info.about),
-          info.custom.map(({ name, value }) => line(name, value)),
+          info.custom.flatMap(({ name, value }) => line(name, value)),
         )
       : h("p", { class: "soft tiny", text: "The relay has not been asked yet." }),
     h("h3", { text: "Media" }),
@@ -293,9 +304,9 @@ for (const part of [switches.element, hooks.element]) part.classList.add("part")
 
 const shown = panes([
   { id: "users", label: "Users", element: usersPane, kind: "narrow" },
-  { id: "thread", label: "Conversation", element: threadPane, kind: "wide" },
+  { id: "thread", label: "Chat", element: threadPane, kind: "wide" },
   { id: "card", label: "User", element: cardPane, kind: "narrow" },
-  { id: "side", label: "Sandbox", element: side, kind: "narrow" },
+  { id: "side", label: "Sandbox", element: side, kind: "side" },
 ]);
 
 live({
