@@ -138,7 +138,7 @@ class Media(Section):
         description="The largest upload that is read at all; what a channel takes is often less.",
     )
     links: Duration = Field(
-        default=DAY, ge=MINUTE, le=30 * DAY, description="How long a signed link to a file is good."
+        default=HOUR, ge=MINUTE, le=30 * DAY, description="How long a signed link to a file is good."
     )
     fetch_timeout: Duration = Field(default=30.0, gt=0, le=600, description="How long fetching a file may take.")
 

@@ -1,0 +1,191 @@
+"""The command line. Each command's logic is a module of `relay.commands`; here is only what it is called and takes.
+
+Exit status: 0 fine, 1 it did not work, 2 the configuration or the command line is wrong, 130 stopped with Ctrl-C.
+A traceback is never shown, unless RELAY_DEBUG is set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.text import Text
+
+from relay.commands.setup import Kinds, err, kinds_of, load_config, offline, out, specs_of, write_json
+from relay.contract import Bridge
+from relay.errors import ConfigError, RelayError
+from relay.nearest import hint
+
+_CONFIG = "relay.config"  # in click's meta, which group and command share
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class RelayGroup(click.Group):
+    """Turns what goes wrong into a sentence and an exit status, and knows the nearest name of a misspelt command."""
+
+    def main(  # type: ignore[override]
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = "relay",
+        *,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        status = self._status(args, prog_name, extra)
+        if standalone_mode:
+            sys.exit(status)
+        return status
+
+    def _status(self, args: Sequence[str] | None, prog_name: str | None, extra: dict[str, Any]) -> int:
+        try:
+            result = super().main(args, prog_name, standalone_mode=False, **extra)
+            sys.stdout.flush()
+        except ConfigError as e:
+            for problem in e.problems:
+                err().print(Text(str(problem)))
+            return 2
+        except click.ClickException as e:
+            e.show()
+            return e.exit_code
+        except (KeyboardInterrupt, click.Abort):
+            err().print("")
+            return 130
+        except RelayError as e:
+            err().print(Text(f"relay: {e}"))
+            return 1
+        except BrokenPipeError:  # `relay ... | head`: nobody reads on, and Python must not complain at exit
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        except OSError as e:
+            err().print(Text(f"relay: {e.strerror or e}" + (f": {e.filename}" if e.filename else "")))
+            return 1
+        except Exception as e:
+            if os.environ.get("RELAY_DEBUG"):
+                traceback.print_exc()
+            err().print(
+                Text(
+                    f"relay: this should not have happened ({type(e).__name__}). "
+                    "Run it again with RELAY_DEBUG=1 to see where, and report it."
+                )
+            )
+            return 1
+        return result if isinstance(result, int) else 0
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            ctx.fail(f'No command "{args[0]}"; {hint(args[0], self.list_commands(ctx))}')
+        return super().resolve_command(ctx, args)
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+    """`-c` may stand before or after the command; the one nearer to the command wins."""
+    if value is not None:
+        ctx.meta[_CONFIG] = value
+
+
+def config_option(command: F) -> F:
+    """Adds `-c FILE`. Every command that reads the configuration has it."""
+    return click.option(
+        "-c",
+        "--config",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        callback=_remember,
+        expose_value=False,
+        help="The configuration; default ./config.yaml.",
+    )(command)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="For scripts: JSON on standard output.")
+
+
+def kinds(ctx: click.Context) -> Kinds:
+    """The bridges the command line was started with."""
+    return kinds_of(ctx.obj or ())
+
+
+def config_path(ctx: click.Context) -> Path | None:
+    """What `-c` said; None for the default."""
+    return ctx.meta.get(_CONFIG)
+
+
+@click.group(cls=RelayGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@config_option
+@click.version_option(package_name="webhook-relay", prog_name="relay")
+def cli() -> None:
+    """Carries messages between customers' channels and the team's desks, durably."""
+
+
+@cli.command()
+@config_option
+@json_option
+@click.pass_context
+def check(ctx: click.Context, as_json: bool) -> None:
+    """Read the configuration and show the map: channels, desks, routes, hook addresses. No network."""
+    from relay.commands import check as command  # noqa: PLC0415 - each command loads only what it needs
+
+    config = load_config(config_path(ctx), kinds(ctx))
+    command.check_templates(config)
+    found = command.deployment_map(config, offline(config, kinds(ctx)))
+    if as_json:
+        write_json(found)
+    else:
+        command.show(found, config, out())
+
+
+@cli.command()
+@click.pass_context
+def schema(ctx: click.Context) -> None:
+    """Print the JSON Schema of config.yaml, for editors."""
+    from relay.schema import json_schema  # noqa: PLC0415
+
+    write_json(json_schema(specs_of(kinds(ctx)).values()))
+
+
+@cli.command()
+@config_option
+@click.argument("file", type=click.File("rb"))
+@click.option("--from", "source", required=True, metavar="NAME", help="The channel or desk this hook comes from.")
+@click.option("--hook", "tail", metavar="TAIL", help="Which of its hooks: message, user or media of an operator desk.")
+@json_option
+@click.pass_context
+def explain(ctx: click.Context, file: Any, source: str, tail: str | None, as_json: bool) -> None:
+    """Dry run: where would the payload in FILE (- for standard input) go, and how worded? Sends nothing."""
+    from relay.commands import explain as command  # noqa: PLC0415
+    from relay.templating import Templates  # noqa: PLC0415
+
+    config = load_config(config_path(ctx), kinds(ctx))
+    registry = offline(config, kinds(ctx))
+    texts = Templates(config.locale, config.templates_dir)
+    found = command.explain(registry, source, file.read(), texts, tail=tail)
+    if as_json:
+        write_json(command.as_json(found))
+    else:
+        command.show(found, out())
+
+
+@cli.command()
+@click.argument("kind")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; default: any free one.")
+@click.option("--hook", default="", metavar="URL", help="Where it sends its hooks: the relay's hook address for it.")
+@click.option("--seed", type=int, help="Makes its ids and codes the same every time.")
+@click.pass_context
+def sandbox(ctx: click.Context, /, kind: str, **options: Any) -> None:
+    """Run the sandbox of one system alone: KIND is insta, operator, team, ..."""
+    from relay.commands import sandbox as command  # noqa: PLC0415
+
+    bridge: type[Bridge[Any]] | None = kinds(ctx).get(kind)
+    if bridge is None:
+        raise click.BadParameter(f'no kind "{kind}"; {hint(kind, kinds(ctx))}', param_hint="KIND")
+    asyncio.run(command.serve(bridge, out(), **options))

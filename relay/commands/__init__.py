@@ -1,0 +1,1 @@
+"""The logic of each `relay` command, a file each. `relay.cli` only wires them to the command line."""
