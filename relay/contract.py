@@ -354,3 +354,13 @@ class HasBotId(Protocol):
 
     @property
     def bot_id(self) -> int | None: ...
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """Can name the account that its credentials open. A different answer than last time means that they were changed
+    for somebody else's, whose customers must not get this one's answers."""
+
+    async def identity(self, http: Http) -> str:
+        """The other side's stable id of the account. Raises RemoteError or SendError."""
+        ...

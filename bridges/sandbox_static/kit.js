@@ -5,6 +5,7 @@
    live({event, resync})        server-sent events: event(kind, data) for each; resync() at the start and when some were missed
    panes([{id, label, element, kind}])   side by side, or one at a time with tabs on a narrow screen; returns {show(id)}
    pane(title, body, ...headExtras)      a pane with a heading
+   deck([{id, label, element}])          several panes in one place, chosen by buttons above; {element, show(id)}
    switchPanel() · hookLog()    ready panes: {element, event(kind, data)}; pass them the events
    said({...}) · ticks(state) · avatar(name) · clock(time) · toast(text) · ask({title, fields})
 */
@@ -130,6 +131,26 @@ export function panes(list) {
 
 export function pane(title, body, ...extras) {
   return h("section", {}, h("div", { class: "head" }, h("h2", { text: title }), ...extras), h("div", { class: "body" }, body));
+}
+
+export function deck(list) {
+  const chooser = h("div", { class: "chooser", role: "tablist" });
+  const element = h("section", { class: "deck" }, chooser);
+  const buttons = new Map();
+  const show = (id) => {
+    for (const part of list) {
+      part.element.hidden = part.id !== id;
+      buttons.get(part.id).setAttribute("aria-selected", String(part.id === id));
+    }
+  };
+  for (const { id, label, element: part } of list) {
+    const button = h("button", { type: "button", role: "tab", text: label, onclick: () => show(id) });
+    buttons.set(id, button);
+    chooser.append(button);
+    element.append(part);
+  }
+  show(list[0].id);
+  return { element, show };
 }
 
 /* --- small things --- */
