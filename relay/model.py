@@ -270,12 +270,14 @@ class OutboundRequest:
     files: tuple[FilePart, ...] = ()  # with files, `fields` and `files` make a multipart body and `body` is unused
     fields: tuple[tuple[str, str], ...] = ()
     timeout_s: float | None = None  # None: the deployment's delivery timeout
+    max_answer: int | None = None  # bytes of the answer to keep; None: the sender's own limit, enough for a verdict
     echo: str = ""  # text that may come back to us as a hook and must then be known as our own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawResponse:
-    """What came back: at most `relay.sender.BODY_LIMIT` bytes of it. Header names are lower case."""
+    """What came back: at most `relay.sender.BODY_LIMIT` bytes of it, or the request's `max_answer`. Header names are
+    lower case."""
 
     status: int
     headers: Sequence[tuple[str, str]] = ()

@@ -3,7 +3,8 @@
 What it guards against, and where it was measured (RELIABILITY 3.4, experiments 23 to 25):
 
 * Everything ends within the time limit: slow headers, endless bodies, a peer that never reads.
-* At most `BODY_LIMIT` bytes of an answer are kept, counted after decompression; the rest is not read.
+* At most `BODY_LIMIT` bytes of an answer are kept (or what the request asks for), counted after decompression; the
+  rest is not read.
 * Redirects are never followed; the bridge sees the 3xx.
 * A request is never sent twice behind the caller's back (aiohttp repeats GET on a connection that was closed under it).
 * Every error says whether the request may have arrived (`SendError.certain`): it has surely not, as long as no
@@ -156,7 +157,7 @@ class Sender:
                     return RawResponse(
                         status=response.status,
                         headers=[(k.lower(), v) for k, v in response.headers.items()],
-                        body=await _read(response),
+                        body=await _read(response, request.max_answer or BODY_LIMIT),
                     )
         except Exception as e:
             raise to_send_error(e, sent=progress.connected, timeout_s=timeout_s) from e
@@ -186,15 +187,15 @@ async def _no_files(part: FilePart) -> Any:
     raise FetchRefused(f"The file {part.filename!r} cannot be attached: this client holds no files.")
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """At most BODY_LIMIT bytes. A connection with more to come is closed, not drained."""
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """At most `limit` bytes. A connection with more to come is closed, not drained."""
     content = response.content
-    first = await content.read(BODY_LIMIT)
+    first = await content.read(limit)
     if content.at_eof():
         return first
     pieces = [first]
     size = len(first)
-    while size < BODY_LIMIT and (piece := await content.read(BODY_LIMIT - size)):
+    while size < limit and (piece := await content.read(limit - size)):
         pieces.append(piece)
         size += len(piece)
     if not content.at_eof():
