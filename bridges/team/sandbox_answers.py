@@ -14,6 +14,8 @@ from aiohttp import web
 from bridges.sandbox_kit import json_response
 from bridges.team.envelope import CODES
 
+COOKIE = "team_session"
+
 
 class No(Exception):
     """The server refuses. `code` is one of facts 1.2, `words` the free text that some methods give instead."""

@@ -168,6 +168,10 @@ class World:
     def __init__(self, ids: Ids) -> None:
         self.ids = ids
         self.offset_s = 0.0
+        self.clear()
+
+    def clear(self) -> None:
+        """Nobody and nothing. The clock keeps its shift."""
         self.users: OrderedDict[str, User] = OrderedDict()
         self.tokens: OrderedDict[str, tuple[User, str]] = OrderedDict()  # token -> (user, device_id)
         self.cookies: OrderedDict[str, User] = OrderedDict()
