@@ -204,7 +204,8 @@ class Bridge(ABC, Generic[S]):
     # in
     @abstractmethod
     def verify(self, request: RawRequest) -> VerifiedRequest:
-        """Called first. Compares in constant time. Raises VerificationFailed. (Path secrets the core checks itself.)"""
+        """Called first. Compares in constant time. Raises VerificationFailed, or MalformedPayload where the proof would
+        be in a body that cannot be read. (Path secrets the core checks itself.)"""
 
     @abstractmethod
     def parse(self, verified: VerifiedRequest) -> Sequence[Event]:
@@ -363,4 +364,14 @@ class Identified(Protocol):
 
     async def identity(self, http: Http) -> str:
         """The other side's stable id of the account. Raises RemoteError or SendError."""
+        ...
+
+
+@runtime_checkable
+class Reclaiming(Protocol):
+    """Another server can take our hook address's place; the bridge says so with `Warned("callback_taken")`."""
+
+    async def reclaim(self, http: Http, hooks: Mapping[str, str]) -> Sequence[Check]:
+        """Called for each such warning, as a task of its own: registers ours again, at most once a minute, for which it
+        waits. While one call waits, others return [] at once."""
         ...

@@ -17,6 +17,7 @@ from typing import Any
 from bridges.operator.settings import Attaching
 from relay.contract import Http
 from relay.errors import RemoteError
+from relay.fitting import clean
 from relay.model import FilePart, OutboundRequest, Outcome, RawResponse, Verdict
 from relay.responses import bare_address, is_html, json_value, retry_after_s, short_words
 
@@ -79,7 +80,7 @@ def message_sent_request(
         ("action", ACTION),
         ("user_id", str(user_id)),
         ("contact_id", str(contact_id)),
-        ("message", message),
+        ("message", clean(message)),
         *attaches_fields(photos, attaching),
     ]
     safe_url = bare_address(url)

@@ -17,7 +17,7 @@ from typing import Any
 
 from relay.contract import RawRequest, VerifiedRequest
 from relay.errors import MalformedPayload, StoreUnavailable, VerificationFailed
-from relay.fitting import take_options
+from relay.fitting import clean, take_options
 from relay.model import Answer, Content, Event, Unknown, Upload
 
 MESSAGE, USER, MEDIA = "message", "user", "media"
@@ -35,12 +35,12 @@ def fields_of(request: RawRequest) -> dict[str, str]:
     if request.form or request.uploads or not request.body.strip():
         fields: dict[str, str] = {}
         for name, value in request.form:
-            fields.setdefault(name, value)
+            fields.setdefault(clean(name), clean(value))
         return fields
     value = request.json()
     if not isinstance(value, dict):
         raise MalformedPayload("The body must be a form or a JSON object.")
-    return {str(name): _text(str(name), item) for name, item in value.items()}
+    return {clean(name): clean(_text(name, item)) for name, item in value.items()}
 
 
 def _text(name: str, value: Any) -> str:

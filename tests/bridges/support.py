@@ -1,41 +1,21 @@
-"""What the tests of a bridge need of the core, in the smallest form: texts, one HTTP client, a memory."""
+"""What the tests of a bridge need of the core, in the smallest form: one HTTP client, a memory."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-import jinja2
 from yarl import URL
 
-import templates
 from relay.contract import BridgeContext
 from relay.errors import SendError
 from relay.model import OutboundRequest, RawResponse
-
-ROOT = Path(templates.__file__).parent
-
-
-class FileTexts:
-    """The real templates, as strict as the core is about missing facts."""
-
-    def __init__(self, locale: str = "en") -> None:
-        loader = jinja2.FileSystemLoader(ROOT)
-        self.env = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, autoescape=False)
-        self.env.globals["locale"] = locale
-        self.locale = locale
-
-    def message(self, name: str, /, **facts: Any) -> str:
-        return self.env.get_template(f"messages/{name}.txt.j2").render(**facts).rstrip("\n")
-
-    def notice(self, name: str, /, **facts: Any) -> str:
-        return self.env.get_template(f"notices/{self.locale}/{name}.txt.j2").render(**facts).rstrip("\n")
+from relay.templating import Templates
 
 
 def context(name: str, url: str = "https://other.example.com/api", locale: str = "en") -> BridgeContext:
-    return BridgeContext(name=name, texts=FileTexts(locale), url=url)
+    return BridgeContext(name=name, texts=Templates(locale), url=url)
 
 
 class SessionHttp:

@@ -25,7 +25,7 @@ async def test_an_operators_minute(tmp_path: Path):
         log = page.get_by_role("log")
         await log.get_by_text("<img src=x onerror=alert(1)> привет").wait_for()  # words stay words
         await log.locator("img").wait_for()
-        await page.get_by_text("Remote id").wait_for()  # the card, by the user webhook
+        await page.get_by_text("Remote id", exact=True).wait_for()  # the card, by the user webhook
         await page.get_by_role("link", name="video: 2.mp4").wait_for()  # the gallery, by the media webhook
 
         await page.get_by_label("Answer", exact=True).fill("Come at six?")
