@@ -189,3 +189,189 @@ def sandbox(ctx: click.Context, /, kind: str, **options: Any) -> None:
     if bridge is None:
         raise click.BadParameter(f'no kind "{kind}"; {hint(kind, kinds(ctx))}', param_hint="KIND")
     asyncio.run(command.serve(bridge, out(), **options))
+
+
+# --- the daemon ----------------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@config_option
+@click.pass_context
+def run(ctx: click.Context) -> int:
+    """Run everything: web, workers, embedded store. Ctrl-C stops."""
+    from relay.commands import run as command  # noqa: PLC0415
+    from relay.service import Parts  # noqa: PLC0415
+
+    return command.run(load_config(config_path(ctx), kinds(ctx)), kinds(ctx), Parts())
+
+
+@cli.command()
+@config_option
+@click.pass_context
+def serve(ctx: click.Context) -> int:
+    """Run the web half alone: accepts hooks; `relay worker` delivers."""
+    from relay.commands import run as command  # noqa: PLC0415
+    from relay.service import Parts  # noqa: PLC0415
+
+    return command.run(load_config(config_path(ctx), kinds(ctx)), kinds(ctx), Parts(workers=False))
+
+
+@cli.command()
+@config_option
+@click.option("--only", multiple=True, metavar="NAME", help="Work for this destination alone; may be repeated.")
+@click.pass_context
+def worker(ctx: click.Context, only: tuple[str, ...]) -> int:
+    """Run the delivering half alone, against the same store."""
+    from relay.commands import run as command  # noqa: PLC0415
+    from relay.service import Parts  # noqa: PLC0415
+
+    config = load_config(config_path(ctx), kinds(ctx))
+    command.check_only(config, only)
+    return command.run(config, kinds(ctx), Parts(web=False, only=only or None))
+
+
+# --- questions to the store ----------------------------------------------------------------------------------------
+
+
+@cli.command()
+@config_option
+@json_option
+@click.argument("id")
+@click.pass_context
+def trace(ctx: click.Context, id: str, as_json: bool) -> int:
+    """Follow one message across all systems; ID is ours or the other side's (queueId)."""
+    from relay.commands import trace as command  # noqa: PLC0415
+    from relay.commands.stored import with_store  # noqa: PLC0415
+
+    config = load_config(config_path(ctx), kinds(ctx))
+    found = with_store(config, lambda store: command.trace(store, config, id))
+    if found is None:
+        err().print(Text(f"No message is known by {id}. It may be mistyped, or older than the retention."))
+        return 1
+    if as_json:
+        write_json(found)
+    else:
+        command.show(found, out())
+    return 0
+
+
+@cli.command()
+@config_option
+@json_option
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """The state and backlog of every connection."""
+    from relay.commands import status as command  # noqa: PLC0415
+    from relay.commands.stored import with_store  # noqa: PLC0415
+
+    config = load_config(config_path(ctx), kinds(ctx))
+    found = with_store(config, lambda store: command.status(store, config))
+    if as_json:
+        write_json(found)
+    else:
+        command.show(found, out())
+
+
+@cli.command()
+@config_option
+@click.argument("name")
+@click.pass_context
+def pause(ctx: click.Context, name: str) -> None:
+    """Hold what goes to NAME: it waits, nothing is lost, no try is used."""
+    from relay.commands import status as command  # noqa: PLC0415
+    from relay.commands.stored import with_store  # noqa: PLC0415
+
+    config = load_config(config_path(ctx), kinds(ctx))
+    with_store(config, lambda store: command.pause(store, config, name))
+    out().print(Text(f"{name} is paused; `relay resume {name}` lets it go on."))
+
+
+@cli.command()
+@config_option
+@click.argument("name")
+@click.pass_context
+def resume(ctx: click.Context, name: str) -> None:
+    """Let what goes to NAME go on, whatever held it."""
+    from relay.commands import status as command  # noqa: PLC0415
+    from relay.commands.stored import with_store  # noqa: PLC0415
+
+    config = load_config(config_path(ctx), kinds(ctx))
+    held = with_store(config, lambda store: command.resume(store, config, name))
+    out().print(Text(f"{name} goes on." if held else f"{name} was not held."))
+
+
+@cli.group()
+@config_option
+def dead() -> None:
+    """Dead letters: what was given up, for a person to decide."""
+
+
+@dead.command("list")
+@config_option
+@json_option
+@click.pass_context
+def dead_list(ctx: click.Context, as_json: bool) -> None:
+    """All dead letters, oldest first."""
+    from relay.commands import dead as command  # noqa: PLC0415
+    from relay.commands.stored import with_store  # noqa: PLC0415
+
+    rows = with_store(load_config(config_path(ctx), kinds(ctx)), command.listed)
+    if as_json:
+        write_json(rows)
+    else:
+        command.show_list(rows, out())
+
+
+@dead.command("show")
+@config_option
+@json_option
+@click.argument("id")
+@click.pass_context
+def dead_show(ctx: click.Context, id: str, as_json: bool) -> None:
+    """One dead letter with every attempt and the other side's words."""
+    from relay.commands import dead as command  # noqa: PLC0415
+    from relay.commands.stored import with_store  # noqa: PLC0415
+
+    config = load_config(config_path(ctx), kinds(ctx))
+    found = with_store(config, lambda store: command.shown(store, config, id))
+    if as_json:
+        write_json(found)
+    else:
+        command.show_one(found, out())
+
+
+@dead.command("replay")
+@config_option
+@json_option
+@click.argument("ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All dead letters, in order.")
+@click.option("--to", default="", metavar="NAME", help="To this channel or desk instead of the first one.")
+@click.pass_context
+def dead_replay(ctx: click.Context, ids: tuple[str, ...], everything: bool, to: str, as_json: bool) -> None:
+    """Send dead letters again, each as a new delivery that names the old one."""
+    from relay.commands import dead as command  # noqa: PLC0415
+    from relay.commands.stored import with_store  # noqa: PLC0415
+
+    if bool(ids) == everything:
+        raise click.UsageError("Name the dead letters, or say --all.")
+    config = load_config(config_path(ctx), kinds(ctx))
+    done = with_store(config, lambda store: command.replay(store, config, list(ids), everything=everything, to=to))
+    if as_json:
+        write_json(done)
+    else:
+        for row in done:
+            out().print(Text(f"{row['id']} goes to {row['destination']} again, as {row['as']}"))
+        out().print(f"{len(done)} sent again.")
+
+
+@dead.command("drop")
+@config_option
+@click.argument("ids", nargs=-1, required=True)
+@click.pass_context
+def dead_drop(ctx: click.Context, ids: tuple[str, ...]) -> None:
+    """Give dead letters up for good."""
+    from relay.commands import dead as command  # noqa: PLC0415
+    from relay.commands.stored import with_store  # noqa: PLC0415
+
+    gone = with_store(load_config(config_path(ctx), kinds(ctx)), lambda store: command.drop(store, list(ids)))
+    out().print(f"{len(gone)} dropped.")

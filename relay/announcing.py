@@ -1,0 +1,50 @@
+"""Telling people about accounts: a key refused, a destination down, back again."""
+
+from __future__ import annotations
+
+import logging
+
+from relay.contract import Texts
+from relay.errors import StoreUnavailable
+from relay.intake import Intake
+from relay.registry import Registry
+from relay.store import Store
+
+log = logging.getLogger("relay.announcing")
+
+_NOTICES = {"paused": "credentials", "opened": "breaker_opened", "closed": "resumed", "resumed": "resumed"}
+# The same news about an account within this time is not news.
+QUIET_S = 60.0
+
+
+class Announcer:
+    """Puts news about one account to all desks but itself, once."""
+
+    def __init__(self, registry: Registry, store: Store, texts: Texts, intake: Intake) -> None:
+        self.registry = registry
+        self.store = store
+        self.texts = texts
+        self.intake = intake
+
+    async def news(self, account: str, what: str, words: str) -> None:
+        """`what`: paused (credentials), opened, closed, resumed."""
+        log.warning("%s: %s %s", account, what, words)
+        notice = _NOTICES[what]
+        facts = {"account": account} if notice == "resumed" else {"account": account, "words": words}
+        text = self.texts.notice(notice, **facts)
+        for desk in self.registry.desks():
+            if desk.name == account:
+                continue
+            try:
+                await self.intake.tell(
+                    desk.name, text, 0, seen=f"seen:news:{account}:{what}:{desk.name}", seen_ttl_s=QUIET_S
+                )
+            except StoreUnavailable as e:
+                log.warning("%s could not be told about %s: %s", desk.name, account, e)
+
+    async def early_failure(self, delivery_id: str) -> None:
+        """A report of failure had come before the channel's answer; tell the desk now. Dead letters of ours have told
+        it already, in the same step in which they died."""
+        record = await self.store.record(delivery_id)
+        if record is not None and record.reason == "reported":
+            await self.intake.tell_of_failed_report(delivery_id, record.words)

@@ -1,0 +1,163 @@
+"""The way in: POST /hooks/<account>[/<tail>]. Read, verify, parse, make durable, and only then answer 200.
+
+Answers: 200 `{"ok": true}` for what is accepted and for what needs nothing (repeats, echoes, notes, unknown events);
+404 for a wrong path secret and for what is not there; 401 for a wrong key or token; 400 for what cannot be read; 408
+for a body that does not come; 413; 429; 503 with Retry-After when the store is away: only what is durable is promised.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiohttp import web
+from hiredis import ReplyError
+
+from relay import bodies
+from relay.contract import Answering, Lookup, RawRequest
+from relay.errors import MalformedPayload, PayloadTooLarge, StoreUnavailable, VerificationFailed
+from relay.intake import Intake, NoSuchContact
+from relay.metrics import Metrics
+from relay.registry import SECRET_TAIL, Connection, Registry
+from relay.signing import check_hook_secret
+
+log = logging.getLogger("relay.hooks")
+
+RETRY_AFTER_S = 5
+# A caller with a wrong key may ask this often a minute before it is told to slow down; right keys are never counted.
+WRONG_A_MINUTE = 120
+_OK = orjson.dumps({"ok": True})
+
+
+class Hooks:
+    """Handles the hooks of all accounts."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        intake: Intake,
+        lookups: Mapping[str, Lookup],
+        metrics: Metrics,
+        *,
+        max_body: int,
+        spool: Path,
+    ) -> None:
+        self.registry = registry
+        self.intake = intake
+        self.lookups = lookups
+        self.metrics = metrics
+        self.max_body = max_body
+        self.spool = spool
+        self._wrong: dict[str, deque[float]] = {}
+
+    def add_routes(self, app: web.Application) -> None:
+        app.router.add_post("/hooks/{account}", self.handle)
+        app.router.add_post("/hooks/{account}/{tail}", self.handle)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """One hook."""
+        started = time.perf_counter()
+        name = request.match_info["account"]
+        connection = self.registry.accounts.get(name)
+        tail = request.match_info.get("tail", "")
+        if connection is None:
+            return _say(404, "There is no such hook address.")
+        if (limited := self._limited(request)) is not None:
+            return limited
+        specified = connection.bridge.spec.hooks
+        if SECRET_TAIL in specified:
+            # The same answer as for an account that is not there: a stranger learns nothing.
+            if not check_hook_secret(connection.secrets, tail):
+                self._count_wrong(request)
+                return _say(404, "There is no such hook address.")
+            tail = SECRET_TAIL
+        elif tail not in specified:
+            known = ", ".join(f"/hooks/{name}" + (f"/{t}" if t else "") for t in specified)
+            return _say(404, f"There is no such hook address; {name} has {known}.")
+        response = await self._read(request, connection, tail)
+        self.metrics.hook(name, response.status, time.perf_counter() - started)
+        return response
+
+    async def _read(self, request: web.Request, connection: Connection, tail: str) -> web.Response:
+        limit = min(self.max_body, connection.bridge.spec.max_body)
+        try:
+            async with bodies.read(request, tail, limit=limit, spool=self.spool) as raw:
+                return await self._take(request, connection, raw)
+        except PayloadTooLarge as e:
+            return _say(413, str(e))
+        except MalformedPayload as e:
+            log.info("%s: %s", connection.name, e)
+            return _say(400, str(e))
+        except VerificationFailed as e:
+            self._count_wrong(request)
+            log.warning("%s: refused a hook: %s", connection.name, e)
+            return _say(401, str(e))
+        except TimeoutError:
+            return _say(408, f"The body did not come within {bodies.BODY_TIME_S:.0f} s.")
+        except StoreUnavailable as e:
+            log.error("%s: a hook was not accepted: %s", connection.name, e)
+            return _say(503, "The store is away; please come back.", retry_after_s=RETRY_AFTER_S)
+        except ReplyError:
+            log.exception("%s: a hook was not accepted: the store did not understand us", connection.name)
+            return _say(503, "The store is away; please come back.", retry_after_s=RETRY_AFTER_S)
+
+    async def _take(self, request: web.Request, connection: Connection, raw: RawRequest) -> web.Response:
+        bridge = connection.bridge
+        verified = bridge.verify(raw)
+        if isinstance(bridge, Answering) and bridge.answers(raw.tail):
+            status, value = await bridge.answer(verified, self.lookups[connection.name])
+            return _json(status, value)
+        body = raw.body or _form_as_bytes(raw)
+        for event in bridge.parse(verified):
+            try:
+                taken = await self.intake.take(connection, event, body)
+            except NoSuchContact as e:
+                return _say(404, str(e))
+            self.metrics.event(connection.name, taken.what)
+        return _respond(200, _OK)
+
+    # --- too many wrong keys -----------------------------------------------------------------------------------------
+
+    def _limited(self, request: web.Request) -> web.Response | None:
+        tries = self._wrong.get(request.remote or "")
+        if not tries:
+            return None
+        horizon = time.monotonic() - 60
+        while tries and tries[0] < horizon:
+            tries.popleft()
+        if len(tries) < WRONG_A_MINUTE:
+            return None
+        return _say(429, "Too many wrong keys from here.", retry_after_s=60)
+
+    def _count_wrong(self, request: web.Request) -> None:
+        if len(self._wrong) > 10_000:
+            self._wrong.clear()
+        self._wrong.setdefault(request.remote or "", deque(maxlen=WRONG_A_MINUTE)).append(time.monotonic())
+
+
+def _form_as_bytes(raw: RawRequest) -> bytes:
+    """A multipart body as it is journalled: its fields, and of its files the names and sizes. Tokens are left out."""
+    fields: dict[str, Any] = {k: v for k, v in raw.form if k not in ("token", "key")}
+    if raw.uploads:
+        fields["_files"] = [{"field": u.field, "filename": u.filename, "size": u.size} for u in raw.uploads]
+    return orjson.dumps(fields)
+
+
+def _say(status: int, sentence: str, *, retry_after_s: int | None = None) -> web.Response:
+    response = _json(status, {"ok": False, "error": sentence})
+    if retry_after_s is not None:
+        response.headers["Retry-After"] = str(retry_after_s)
+    return response
+
+
+def _json(status: int, value: Any) -> web.Response:
+    return _respond(status, orjson.dumps(value))
+
+
+def _respond(status: int, body: bytes) -> web.Response:
+    return web.Response(status=status, body=body, content_type="application/json")

@@ -1,0 +1,86 @@
+"""Every key in the store: its type, its lifetime and the reason.
+
+All keys share one hash tag, so that one script may touch them all and a cluster would keep them in one slot. `P` is
+the prefix, `{relay}:` by default. `n` is a conversation number, `dest` an account's name, times are the store's own
+clock in ms.
+
+========================== ======= ============================================ ====================================
+key                        type    holds                                        lives
+========================== ======= ============================================ ====================================
+P seq                      hash    `contact`: last number given out; `fence`:   for ever: numbers and tokens are never
+                                   last generation or token                     used twice
+P who:<channel>            hash    remote user id -> n                          for ever: a contact keeps its number
+P name:<channel>           hash    user name, lower case -> n, latest holder    for ever
+P contact:<n>              hash    ch id user name first last lk dm cid cat     for ever
+                                   ans closed (times of the last message,
+                                   direct message, comment, answer, closing)
+P recent                   zset    n by last activity                           for ever, one entry a contact
+P bot                      hash    channel -> integer for the Operator API      for ever: the panel knows it
+P m:<message>              hash    k o n at e raw d open (kind, origin, number, `retention` after its last delivery
+                                   time, envelope JSON, raw body, deliveries,   ended; dead letters hold it
+                                   how many still open)
+P d:<delivery>             hash    to s n t p ps l r due reason words dead      `retention` after it ended; a dead
+                                   done re by (destination, state, number,      letter until dropped or replayed
+                                   tries, part, part states, log, remote ids)
+P log:<n>                  zset    message ids by time                          trimmed by `retention`
+P lane:<dest>:<n>          list    delivery ids in order                        while something waits
+P lock:<dest>:<n>          hash    g t w (generation, token, holder)            while something waits
+P lanes:<dest>             zset    n of every lane with something in it, by     while something waits
+                                   the time of its head
+P arq:<dest>               zset    arq's queue: job id by due time, or by the   while something waits
+                                   end of its lease
+arq:job:<dest>:<n>:<g>     string  arq's job, JSON; arguments are ids only      with its lane: no expiry, because an
+                                                                                expired payload is a lost message
+                                                                                to plain arq (RELIABILITY A2, A8)
+P dest:<dest>              hash    paused open probe pause fails words since    for ever, a few fields
+P failing:<dest>           set     lanes that failed since the last success     until the next success
+P dead                     zset    delivery ids of dead letters by time         until dropped or replayed
+P seen:<account>:<digest>  string  message id                                   longer than the sender's whole retry
+                                                                                span (`SEEN_TTL_S`)
+P once:<what>              string  message id that used up a "once"             `retention`
+P remote:<acct>:<id>       string  delivery id and part                         `retention`: reports may come late
+P early:<acct>:<id>        list    reports that came before we knew the id      `EARLY_TTL_S`
+P echo:<desk>:<digest>     string  "1": a text we posted ourselves              `ECHO_TTL_S`: the other side repeats
+                                                                                hooks for hours
+P mem:<account>:<key>      string  what a bridge remembers (a login token)      as the bridge says
+P identity                 hash    channel -> account id it belonged to         for ever
+P worker:<id>              string  destinations served                          15 s, renewed every 5 s
+P held:<what>              string  lease of a single poller, prober, sweeper    seconds, renewed
+P bell                     channel destination with a lane just armed           pub/sub
+========================== ======= ============================================ ====================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+PREFIX = "{relay}:"
+
+# A sender that repeats for 36 hours (the longest documented, Meta's) must still be recognised; RELIABILITY 3.1.
+SEEN_TTL_S = 72 * 3600.0
+# A report may be minutes early under load and days early after a restore; it is small.
+EARLY_TTL_S = 7 * 86400.0
+# Longer than eight hook repeats on growing intervals.
+ECHO_TTL_S = 72 * 3600.0
+
+
+def digest(parts: Iterable[str]) -> str:
+    """A short, collision-safe name for a tuple of strings: each part is preceded by its length (RELIABILITY 3.1)."""
+    h = hashlib.blake2s(digest_size=16)
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass")
+        h.update(b"%d:" % len(raw))
+        h.update(raw)
+    return h.hexdigest()
+
+
+def seen(account: str, identity: Iterable[str]) -> str:
+    """Name (without prefix) of the key that says an event was accepted."""
+    return f"seen:{account}:{digest(identity)}"
+
+
+def echo(desk: str, text: str) -> str:
+    """Name (without prefix) of the key that says a text at a desk is our own. White space at the ends and `\\r` do not
+    count: the team chat drops them (facts 1.9)."""
+    return f"echo:{desk}:{digest((text.replace(chr(13), '').strip(),))}"

@@ -1,0 +1,776 @@
+"""The store: accepting, claiming and finishing deliveries, each in one atomic script; and what people ask of it.
+
+Hot scripts go over `relay.wire`, everything else over redis-py. Both raise StoreUnavailable when the store is away,
+frozen or refuses writes. See `relay.keys` for every key.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import orjson
+import redis.asyncio as aioredis
+from redis.exceptions import RedisError
+
+from relay import connections, keys
+from relay.errors import StoreUnavailable
+from relay.model import Contact, Kind, Report, ReportStatus, State
+from relay.store_address import StoreAddress
+from relay.wire import Wire
+
+SCRIPTS = ("accept", "claim", "finish", "renew", "release", "report", "sweep", "replay", "drop")
+_CODES = {
+    ReportStatus.PENDING: "p",
+    ReportStatus.DELIVERED: "d",
+    ReportStatus.READ: "r",
+    ReportStatus.FAILED: "x",
+}
+
+
+def load_scripts() -> dict[str, str]:
+    """Each script with the common part in front."""
+    folder = files("relay") / "lua"
+    common = (folder / "common.lua").read_text()
+    return {name: common + (folder / f"{name}.lua").read_text() for name in SCRIPTS}
+
+
+def new_id() -> str:
+    """A message id: 20 hex digits; sorts by the microsecond it was made in."""
+    return f"{time.time_ns() // 1000:014x}{secrets.token_hex(3)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What a message is kept as: the envelope without what the store keeps in fields of its own.
+
+    `content` is what is said, as JSON-ready dicts (see `relay.envelope`).
+    """
+
+    id: str
+    kind: Kind
+    origin: str
+    envelope: bytes
+    raw: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What `accept` did. `fresh` is False for a repeat; `taken` names who used up a "once"."""
+
+    fresh: bool
+    number: int
+    message_id: str
+    woken: tuple[str, ...] = ()
+    taken: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The head of a lane with all that is needed to send it."""
+
+    delivery_id: str
+    tries: int  # failed tries so far
+    part: int  # parts already accepted
+    kind: str
+    origin: str
+    envelope: bytes
+    at_ms: int
+    channel: str
+    remote_id: str
+    username: str
+    name: str
+    tried_before: bool  # there is a log already
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A lane that this worker holds. `unknown_job` carries the payload of a job that is none of ours."""
+
+    number: int
+    job: str
+    token: str
+    taken_over: bool  # the former holder died with it
+    unknown_job: str = ""
+    head: Head | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """`state` is "" or why nothing was given out: manual, credentials, open; "probe" for the breaker's one lane."""
+
+    next_due_ms: int  # -1: nothing is waiting
+    now_ms: int
+    state: str
+    lanes: tuple[Held, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """What to write about one attempt; see finish.lua for the verdicts."""
+
+    verdict: str
+    line: bytes = b""
+    delay_ms: int = 0
+    remote_id: str = ""
+    reason: str = ""
+    words: str = ""
+    go_on: bool = True
+    notice: Stored | None = None
+    notice_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """`status` is next, done, asleep or stale; `news` is "", opened, closed or paused; `state` the delivery's."""
+
+    status: str
+    state: str
+    news: str
+    woken: tuple[str, ...]
+    head: Head | None = None
+    due_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    """When a destination's breaker opens: so many failures in a row over so many lanes. 0 failures: never."""
+
+    failures: int = 20
+    lanes: int = 5
+    first_ms: int = 5_000
+    max_ms: int = 300_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactCard:
+    """A contact with its times, in ms since the epoch; 0 where it never happened."""
+
+    contact: Contact
+    first_ms: int = 0
+    last_ms: int = 0
+    last_kind: str = ""
+    dm_ms: int = 0
+    comment_id: str = ""
+    comment_ms: int = 0
+    answered_ms: int = 0
+    closed_ms: int = 0
+
+    @property
+    def closed(self) -> bool:
+        """Closed by a person, and nobody has written since."""
+        return self.closed_ms > max(self.last_ms, self.answered_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A delivery as it stands."""
+
+    id: str
+    destination: str
+    state: State
+    number: int
+    tries: int = 0
+    due_ms: int = 0
+    reason: str = ""
+    words: str = ""
+    dead_ms: int = 0
+    remote_ids: tuple[str, ...] = ()
+    log: tuple[dict[str, Any], ...] = ()
+    replay_of: str = ""
+    replayed_as: str = ""
+    dropped_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """A message as it stands, with its deliveries."""
+
+    id: str
+    kind: Kind
+    origin: str
+    number: int
+    at_ms: int
+    envelope: dict[str, Any]
+    raw: bytes
+    records: tuple[Record, ...]
+
+
+@dataclass(slots=True)
+class Destination:
+    """State of one destination, for `status` and the metrics."""
+
+    name: str
+    paused: str = ""
+    words: str = ""
+    since_ms: int = 0
+    open_ms: int = 0
+    fails: int = 0
+    lanes: int = 0
+    backlog: int = 0
+    oldest_ms: int = 0
+
+
+def _text(value: bytes | None) -> str:
+    return "" if value is None else value.decode("utf-8", "replace")
+
+
+def _int(value: bytes | None) -> int:
+    return int(float(value)) if value else 0
+
+
+def _head(row: Sequence[Any]) -> Head:
+    return Head(
+        delivery_id=row[0].decode(),
+        tries=int(row[1]),
+        part=int(row[2]),
+        kind=_text(row[3]),
+        origin=_text(row[4]),
+        envelope=row[5],
+        at_ms=int(row[6] or 0),
+        channel=_text(row[7]),
+        remote_id=_text(row[8]),
+        username=_text(row[9]),
+        name=_text(row[10]),
+        tried_before=row[11] == b"1",
+    )
+
+
+class Store:
+    """One deployment's store. `start` connects; every method may raise StoreUnavailable."""
+
+    def __init__(
+        self,
+        where: StoreAddress,
+        *,
+        retention_s: float = 90 * 86400,
+        lease_s: float = 6.0,
+        breaker: Breaker | None = None,
+        tell_others: bool = True,
+        timeout_s: float = 3.0,
+        prefix: str = keys.PREFIX,
+    ) -> None:
+        self.where = where
+        self.prefix = prefix
+        self.retention_ms = int(retention_s * 1000)
+        self.lease_ms = int(lease_s * 1000)
+        self.breaker = breaker or Breaker()
+        self.wire = Wire(connections.locator(where), scripts=load_scripts(), timeout_s=timeout_s)
+        self._redis: aioredis.Redis | None = None
+        self._bell = b"1" if tell_others else b"0"
+
+    async def start(self) -> None:
+        """Connect. Raises StoreUnavailable with a sentence."""
+        await self.wire.start()
+        self._redis = connections.client(self.where)
+
+    async def stop(self) -> None:
+        await self.wire.stop()
+        if self._redis is not None:
+            await self._redis.aclose()
+            self._redis = None
+
+    @property
+    def redis(self) -> aioredis.Redis:
+        """redis-py, for what is not hot."""
+        if self._redis is None:
+            raise StoreUnavailable("The store has not been opened.")
+        return self._redis
+
+    @asynccontextmanager
+    async def _slow(self) -> AsyncIterator[Any]:  # Any: redis-py types each command as sync or async
+        try:
+            yield self.redis
+        except (RedisError, OSError, TimeoutError) as e:
+            raise StoreUnavailable(f"The store did not answer: {e or type(e).__name__}") from e
+
+    def key(self, name: str) -> str:
+        return self.prefix + name
+
+    # --- the way in ----------------------------------------------------------------------------------------------
+
+    async def accept(
+        self,
+        message: Stored,
+        to: Sequence[str],
+        *,
+        seen: str = "",
+        seen_ttl_s: float = keys.SEEN_TTL_S,
+        number: int | None = None,
+        channel: str = "",
+        remote_user: str = "",
+        username: str = "",
+        name: str = "",
+        comment_id: str = "",
+        once: str = "",
+    ) -> Accepted:
+        """Accept one message durably. With `number` None the contact is found, or made, by channel and remote user."""
+        reply = await self.wire.run(
+            "accept",
+            self.prefix,
+            seen,
+            int(seen_ttl_s * 1000),
+            b"in" if number is None else number,
+            channel,
+            remote_user,
+            username,
+            username.lower(),
+            name,
+            message.id,
+            message.kind.value,
+            message.origin,
+            message.envelope,
+            message.raw,
+            comment_id,
+            once,
+            self.retention_ms,
+            self._bell,
+            *to,
+        )
+        status = reply[0]
+        return Accepted(
+            fresh=status == 1,
+            number=int(reply[1]),
+            message_id=reply[2].decode() if reply[2] else "",
+            woken=tuple(d.decode() for d in reply[3:]),
+            taken=_text(reply[2]) if status == 2 else "",
+        )
+
+    async def report(self, account: str, report: Report, line: bytes) -> tuple[str, str, int, str]:
+        """Move a delivery along the ladder. Returns (early|same|changed, delivery id, number, state)."""
+        what, did, number, state = await self.wire.run(
+            "report",
+            self.prefix,
+            account,
+            report.remote_id,
+            _CODES[report.status],
+            line,
+            int(keys.EARLY_TTL_S * 1000),
+            report.words,
+            self.retention_ms,
+        )
+        return what.decode(), did.decode(), int(number), state.decode()
+
+    # --- the way out ---------------------------------------------------------------------------------------------
+
+    async def claim(self, destination: str, worker: str, most: int) -> Claimed:
+        """Take up to `most` due lanes of a destination under a fenced lease."""
+        reply = await self.wire.run("claim", self.prefix, destination, worker, self.lease_ms, most)
+        state = _text(reply[2])
+        if len(reply) == 3 and state not in ("", "probe"):
+            return Claimed(next_due_ms=int(reply[0]), now_ms=int(reply[1]), state=state, lanes=())
+        lanes = tuple(
+            Held(
+                number=int(row[0] or 0),
+                job=row[1].decode(),
+                token=row[2].decode(),
+                taken_over=row[3] == b"1",
+                unknown_job=_text(row[4]),
+                head=_head(row[5:]) if len(row) > 5 else None,
+            )
+            for row in reply[3:]
+        )
+        return Claimed(next_due_ms=int(reply[0]), now_ms=int(reply[1]), state=state, lanes=lanes)
+
+    async def finish(self, destination: str, lane: Held, delivery_id: str, what: Finish) -> Finished:
+        """Write what an attempt came to and get the lane's next head, in one step."""
+        b = self.breaker
+        reply = await self.wire.run(
+            "finish",
+            self.prefix,
+            destination,
+            lane.number,
+            lane.job,
+            lane.token,
+            delivery_id,
+            what.verdict,
+            what.line,
+            what.delay_ms,
+            what.remote_id,
+            self.retention_ms,
+            what.reason,
+            what.words,
+            self.lease_ms,
+            b"1" if what.go_on else b"0",
+            destination,
+            b.failures,
+            b.lanes,
+            b.first_ms,
+            b.max_ms,
+            self._bell,
+            what.notice.id if what.notice else b"",
+            what.notice.envelope if what.notice else b"",
+            *(what.notice_to if what.notice else ()),
+        )
+        status = reply[0].decode()
+        return Finished(
+            status=status,
+            state=_text(reply[1]),
+            news=_text(reply[2]),
+            woken=tuple(_text(reply[3]).split()),
+            head=_head(reply[4:]) if status == "next" else None,
+            due_ms=int(reply[4]) if status == "asleep" else 0,
+        )
+
+    async def renew(self, destination: str, lanes: Sequence[Held]) -> set[str]:
+        """Renew leases; returns the jobs that are no longer ours."""
+        reply = await self.wire.run("renew", self.prefix, destination, self.lease_ms, *_triples(lanes))
+        return {job.decode() for job in reply}
+
+    async def release(self, destination: str, lanes: Sequence[Held]) -> None:
+        """Give lanes back untouched."""
+        if lanes:
+            await self.wire.run("release", self.prefix, destination, *_triples(lanes))
+
+    async def sweep(self, destination: str) -> int:
+        """Wake every lane that holds messages and has no job; returns how many that were."""
+        cursor, armed = "0", 0
+        while True:
+            reply = await self.wire.run("sweep", self.prefix, destination, cursor)
+            cursor, armed = reply[0].decode(), armed + reply[1]
+            if cursor == "0":
+                return int(armed)
+
+    async def drop_unknown_job(self, destination: str, job: str, payload: str) -> str:
+        """A job that no version of us we know has written becomes a dead letter (RELIABILITY experiment 38). Returns
+        its delivery id."""
+        mid = new_id()
+        did = f"{mid}-1"
+        now = int(time.time() * 1000)
+        async with self._slow() as redis, redis.pipeline(transaction=True) as pipe:
+            envelope = orjson.dumps({"text": payload[:2000]})
+            pipe.hset(
+                self.key(f"m:{mid}"),
+                mapping={
+                    "k": "notice",
+                    "o": "arq",
+                    "n": "0",
+                    "at": now,
+                    "e": envelope,
+                    "raw": payload,
+                    "d": destination,
+                },
+            )
+            pipe.hset(
+                self.key(f"d:{did}"),
+                mapping={
+                    "to": destination,
+                    "s": "failed",
+                    "n": "0",
+                    "reason": "unknown_job",
+                    "words": f"The queue held a job this version does not know: {job}",
+                    "dead": now,
+                    "done": "1",
+                },
+            )
+            pipe.zadd(self.key("dead"), {did: now})
+            pipe.zrem(self.key(f"arq:{destination}"), job)
+            pipe.delete(f"arq:job:{job}")
+            await pipe.execute()
+        return did
+
+    def remember_echo(self, desk: str, text: str) -> None:
+        """Note that we are about to post this text, so that its echo is known. Not awaited: it leaves on the same
+        connection before the post does, and only its durability would be worth waiting for."""
+        future = self.wire.call("SET", self.key(keys.echo(desk, text)), "1", "PX", str(int(keys.ECHO_TTL_S * 1000)))
+        future.add_done_callback(lambda f: f.cancelled() or f.exception())
+
+    async def is_echo(self, desk: str, text: str) -> bool:
+        """Whether we posted exactly this text to this desk lately."""
+        return bool(await self.wire.call("EXISTS", self.key(keys.echo(desk, text))))
+
+    # --- who is who ----------------------------------------------------------------------------------------------
+
+    async def contact(self, number: int) -> ContactCard | None:
+        """A contact by its number, or None."""
+        flat = await self.wire.call("HGETALL", self.key(f"contact:{number}"))
+        h = dict(zip(flat[::2], flat[1::2], strict=True))
+        if b"id" not in h:
+            return None
+        return ContactCard(
+            contact=Contact(
+                id=number,
+                channel=_text(h.get(b"ch")),
+                remote_id=_text(h.get(b"id")),
+                username=_text(h.get(b"user")),
+                name=_text(h.get(b"name")),
+            ),
+            first_ms=_int(h.get(b"first")),
+            last_ms=_int(h.get(b"last")),
+            last_kind=_text(h.get(b"lk")),
+            dm_ms=_int(h.get(b"dm")),
+            comment_id=_text(h.get(b"cid")),
+            comment_ms=_int(h.get(b"cat")),
+            answered_ms=_int(h.get(b"ans")),
+            closed_ms=_int(h.get(b"closed")),
+        )
+
+    async def number_of_name(self, channel: str, username: str) -> int | None:
+        """The latest holder of a user name in a channel."""
+        found = await self.wire.call("HGET", self.key(f"name:{channel}"), username.lower())
+        return int(found) if found else None
+
+    async def used_up(self, once: str) -> bool:
+        """Whether something that may happen once has happened."""
+        return bool(await self.wire.call("EXISTS", self.key(once)))
+
+    async def recent(self, limit: int = 20, offset: int = 0) -> list[int]:
+        """Conversation numbers, latest activity first."""
+        rows = await self.wire.call("ZREVRANGE", self.key("recent"), str(offset), str(offset + limit - 1))
+        return [int(n) for n in rows]
+
+    async def close(self, number: int) -> None:
+        """Close a conversation; it opens again when somebody writes."""
+        await self.wire.call("HSET", self.key(f"contact:{number}"), "closed", str(int(time.time() * 1000)))
+
+    async def bot_id(self, channel: str, configured: int | None) -> int:
+        """The channel's integer for the Operator API: the configured one, else allotted once and kept."""
+        async with self._slow() as redis:
+            if configured is not None:
+                await redis.hset(self.key("bot"), channel, str(configured))
+                return configured
+            had = await redis.hget(self.key("bot"), channel)
+            if had is None:
+                new = await redis.hincrby(self.key("seq"), "bot", 1)
+                await redis.hsetnx(self.key("bot"), channel, str(new))
+                had = await redis.hget(self.key("bot"), channel)
+            return int(had or 0)
+
+    # --- what people ask -----------------------------------------------------------------------------------------
+
+    async def messages(self, number: int, limit: int = 50) -> list[str]:
+        """Ids of a conversation's latest messages, oldest first."""
+        async with self._slow() as redis:
+            rows = await redis.zrevrange(self.key(f"log:{number}"), 0, limit - 1)
+        return [r.decode() for r in reversed(rows)]
+
+    async def journal(self, message_id: str) -> Journal | None:
+        """A message with its deliveries, or None."""
+        async with self._slow() as redis:
+            m = await redis.hgetall(self.key(f"m:{message_id}"))
+            if b"e" not in m:
+                return None
+            ids = [f"{message_id}-{i + 1}" for i in range(len(_text(m.get(b"d")).split()))]
+            async with redis.pipeline(transaction=False) as pipe:
+                for did in ids:
+                    pipe.hgetall(self.key(f"d:{did}"))
+                rows = await pipe.execute()
+        return Journal(
+            id=message_id,
+            kind=Kind(_text(m.get(b"k"))),
+            origin=_text(m.get(b"o")),
+            number=_int(m.get(b"n")),
+            at_ms=_int(m.get(b"at")),
+            envelope=orjson.loads(m[b"e"]),
+            raw=m.get(b"raw", b""),
+            records=tuple(_record(did, row) for did, row in zip(ids, rows, strict=True) if row),
+        )
+
+    async def find(self, some_id: str, accounts: Sequence[str]) -> str | None:
+        """Our message id for a message id, a delivery id, or an id the other side gave (queueId), or None."""
+        async with self._slow() as redis:
+            if await redis.exists(self.key(f"m:{some_id}")):
+                return some_id
+            head = some_id.rpartition("-")[0]
+            if head and await redis.exists(self.key(f"m:{head}")):
+                return head
+            for account in accounts:
+                bound = await redis.get(self.key(f"remote:{account}:{some_id}"))
+                if bound:
+                    return str(bound.decode().split()[0].rpartition("-")[0])
+                came = await redis.get(self.key(keys.seen(account, (some_id,))))
+                if came:
+                    return str(came.decode())
+        return None
+
+    async def bound(self, account: str, remote_id: str) -> str | None:
+        """Our delivery id for the other side's id, or None while we do not know it."""
+        found = await self.wire.call("GET", self.key(f"remote:{account}:{remote_id}"))
+        return found.decode().split()[0] if found else None
+
+    async def dead_ids(self) -> list[str]:
+        """Delivery ids of all dead letters, oldest message first: replaying them in this order keeps lanes in order."""
+        async with self._slow() as redis:
+            rows = await redis.zrange(self.key("dead"), 0, -1)
+        return sorted(r.decode() for r in rows)
+
+    async def record(self, delivery_id: str) -> Record | None:
+        """One delivery, or None."""
+        async with self._slow() as redis:
+            row = await redis.hgetall(self.key(f"d:{delivery_id}"))
+        return _record(delivery_id, row) if row else None
+
+    async def replay(self, delivery_id: str, to: str = "", by: str = "") -> tuple[str, str] | None:
+        """Send a dead letter again. Returns (new delivery id, destination), None when it is no dead letter."""
+        reply = await self.wire.run("replay", self.prefix, delivery_id, to, self.retention_ms, by)
+        return (reply[0].decode(), reply[1].decode()) if reply else None
+
+    async def drop(self, delivery_id: str) -> bool:
+        """Give a dead letter up for good; False when it is none."""
+        return bool(await self.wire.run("drop", self.prefix, delivery_id, self.retention_ms))
+
+    async def destination(self, name: str) -> Destination:
+        """Where a destination stands."""
+        async with self._slow() as redis:
+            async with redis.pipeline(transaction=False) as pipe:
+                pipe.hgetall(self.key(f"dest:{name}"))
+                pipe.zcard(self.key(f"lanes:{name}"))
+                pipe.zrange(self.key(f"lanes:{name}"), 0, 0, withscores=True)
+                pipe.zrange(self.key(f"lanes:{name}"), 0, 999)
+                h, lanes, oldest, numbers = await pipe.execute()
+            async with redis.pipeline(transaction=False) as pipe:
+                for n in numbers:
+                    pipe.llen(self.key(f"lane:{name}:{n.decode()}"))
+                lengths = await pipe.execute()
+        return Destination(
+            name=name,
+            paused=_text(h.get(b"paused")),
+            words=_text(h.get(b"words")),
+            since_ms=_int(h.get(b"since")),
+            open_ms=_int(h.get(b"open")),
+            fails=_int(h.get(b"fails")),
+            lanes=lanes,
+            # Beyond a thousand lanes the rest are counted as one message each: this is asked every few seconds.
+            backlog=sum(lengths) + max(0, lanes - len(lengths)),
+            oldest_ms=int(oldest[0][1]) if oldest else 0,
+        )
+
+    async def pause(self, name: str, why: str, words: str = "") -> None:
+        """Hold a destination: its messages wait, none is lost, no try is used."""
+        async with self._slow() as redis:
+            await redis.hset(
+                self.key(f"dest:{name}"),
+                mapping={"paused": why, "words": words, "since": int(time.time() * 1000)},
+            )
+
+    async def paused_for_credentials(self, names: Sequence[str]) -> set[str]:
+        """Those of these destinations that wait for their key to be accepted again."""
+        found = set()
+        for name in names:
+            if await self.wire.call("HGET", self.key(f"dest:{name}"), "paused") == b"credentials":
+                found.add(name)
+        return found
+
+    async def resume(self, name: str) -> bool:
+        """Release a destination, whatever held it; False when nothing did."""
+        async with self._slow() as redis:
+            gone = await redis.hdel(self.key(f"dest:{name}"), "paused", "open", "probe", "pause", "words", "since")
+            await redis.delete(self.key(f"failing:{name}"))
+            await redis.hdel(self.key(f"dest:{name}"), "fails")
+            await redis.publish(self.key("bell"), name)
+        return bool(gone)
+
+    # --- processes -----------------------------------------------------------------------------------------------
+
+    async def beat(self, worker: str, destinations: Sequence[str]) -> None:
+        """Say that this process works for these destinations; forgotten after 15 s."""
+        await self.wire.call("SET", self.key(f"worker:{worker}"), json.dumps(list(destinations)), "PX", "15000")
+
+    async def forget(self, worker: str) -> None:
+        """A process stops by itself."""
+        await self.wire.call("DEL", self.key(f"worker:{worker}"))
+
+    async def workers(self) -> dict[str, list[str]]:
+        """Living worker processes and what they serve."""
+        async with self._slow() as redis:
+            out: dict[str, list[str]] = {}
+            async for key in redis.scan_iter(match=self.key("worker:*").replace("{", "[{]"), count=500):
+                value = await redis.get(key)
+                if value:
+                    out[key.decode().rpartition(":")[2]] = json.loads(value)
+        return out
+
+    async def hold(self, what: str, holder: str, ttl_s: float) -> bool:
+        """Take or renew a lease on something only one process may do at a time."""
+        key = self.key(f"held:{what}")
+        ms = str(int(ttl_s * 1000))
+        if await self.wire.call("SET", key, holder, "NX", "PX", ms):
+            return True
+        if await self.wire.call("GET", key) != holder.encode():
+            return False
+        await self.wire.call("PEXPIRE", key, ms)
+        return True
+
+    async def ping(self) -> None:
+        """Prove that the store takes writes. Raises StoreUnavailable."""
+        await self.wire.call("SET", self.key("held:probe"), "1", "PX", "60000")
+
+    async def stuck(self, destinations: Sequence[str], for_s: float) -> list[str]:
+        """Destinations, neither paused nor broken off, with a lane that has been due and untouched for so long."""
+        due_before = int((time.time() - for_s) * 1000)
+        found = []
+        for name in destinations:
+            held = await self.wire.call("HMGET", self.key(f"dest:{name}"), "paused", "open")
+            if held[0] or held[1]:
+                continue
+            if await self.wire.call("ZCOUNT", self.key(f"arq:{name}"), "-inf", str(due_before)):
+                found.append(name)
+        return found
+
+    async def dead_count(self) -> int:
+        """How many dead letters wait for a person."""
+        return int(await self.wire.call("ZCARD", self.key("dead")))
+
+    async def trim(self, older_than_ms: int) -> int:
+        """Forget the conversation logs' entries of messages that have left; returns how many."""
+        gone = 0
+        async with self._slow() as redis:
+            async for key in redis.scan_iter(match=self.key("log:*").replace("{", "[{]"), count=500):
+                gone += await redis.zremrangebyscore(key, "-inf", older_than_ms)
+        return gone
+
+
+class StoreMemory:
+    """What one account remembers between restarts (contract.Memory)."""
+
+    def __init__(self, store: Store, account: str) -> None:
+        self._store, self._account = store, account
+
+    def _key(self, key: str) -> str:
+        return self._store.key(f"mem:{self._account}:{key}")
+
+    async def get(self, key: str) -> str | None:
+        found = await self._store.wire.call("GET", self._key(key))
+        return found.decode() if found is not None else None
+
+    async def put(self, key: str, value: str, ttl_s: float | None = None) -> None:
+        extra = () if ttl_s is None else ("PX", str(int(ttl_s * 1000)))
+        await self._store.wire.call("SET", self._key(key), value, *extra)
+
+    async def drop(self, key: str) -> None:
+        await self._store.wire.call("DEL", self._key(key))
+
+
+def bell(store: Store, ring: Callable[[str], None]) -> Wire:
+    """A connection that calls `ring(destination)` whenever another process arms a lane."""
+    return Wire(connections.locator(store.where), timeout_s=3.0, subscribe=(store.key("bell"), ring))
+
+
+def _triples(lanes: Sequence[Held]) -> list[str]:
+    return [x for lane in lanes for x in (str(lane.number), lane.job, lane.token)]
+
+
+def _record(did: str, row: dict[bytes, bytes]) -> Record:
+    lines = row.get(b"l", b"").split(b"\n") if row.get(b"l") else []
+    return Record(
+        id=did,
+        destination=_text(row.get(b"to")),
+        state=State(_text(row.get(b"s")) or "queued"),
+        number=_int(row.get(b"n")),
+        tries=_int(row.get(b"t")),
+        due_ms=_int(row.get(b"due")),
+        reason=_text(row.get(b"reason")),
+        words=_text(row.get(b"words")),
+        dead_ms=_int(row.get(b"dead")),
+        remote_ids=tuple(_text(row.get(b"r")).split("\n")) if row.get(b"r") else (),
+        log=tuple(orjson.loads(line) for line in lines),
+        replay_of=_text(row.get(b"re")),
+        replayed_as=_text(row.get(b"replayed")),
+        dropped_ms=_int(row.get(b"dropped")),
+    )

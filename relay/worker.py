@@ -1,0 +1,246 @@
+"""The arq worker of one destination, taught to drain lanes.
+
+arq stays the timer and the alarm clock: its queue (a sorted set of job ids by due time) and its job records are used
+as they are, and its `Worker` keeps count of tasks and jobs. Replaced is what costs four round trips a job and loses
+messages (RELIABILITY A1 to A28): claiming is one script for a batch, finishing is one script that also hands out the
+lane's next message, a running job's score is the end of its lease, and no error of the store ends the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from arq.connections import ArqRedis
+from arq.worker import Worker, func
+from hiredis import ReplyError
+
+from relay.errors import StoreUnavailable
+from relay.store import Finish, Finished, Head, Held, Store
+
+log = logging.getLogger("relay.worker")
+
+# Idle, a worker is woken by the bell; this poll only mends a bell that was not heard.
+IDLE_POLL_S = 2.0
+CLAIM_BATCH = 64
+# A long lane gives its slot back after so many messages, so that others get their turn.
+FAIR_SHARE = 50
+
+Deliver = Callable[[Held, Head, bool], Awaitable[Finish]]
+"""One attempt: (lane, head, probing) -> what to write. Never raises but for cancellation."""
+
+
+def worker_id() -> str:
+    """Names this process in leases and heartbeats."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+async def _drain(ctx: dict[str, Any], destination: str, number: int, generation: int) -> None:  # pragma: no cover
+    """The name arq knows our job by. LaneWorker runs lanes itself; a stock arq worker must not touch the queue."""
+    raise RuntimeError("this queue is served by `relay worker`, not by a plain arq worker")
+
+
+class LaneWorker(Worker):
+    """Drains the lanes of one destination, `concurrency` at a time."""
+
+    def __init__(
+        self,
+        store: Store,
+        destination: str,
+        deliver: Deliver,
+        *,
+        name: str,
+        concurrency: int = 100,
+        on_finished: Callable[[str, Head, Finished, str], None] | None = None,
+        on_unknown_job: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__(
+            functions=[func(_drain, name="drain", keep_result=0, max_tries=1_000_000)],
+            queue_name=store.key(f"arq:{destination}"),
+            redis_pool=ArqRedis(
+                pool_or_conn=store.redis.connection_pool,
+                job_serializer=orjson.dumps,
+                job_deserializer=orjson.loads,
+                default_queue_name=store.key(f"arq:{destination}"),
+            ),
+            handle_signals=False,
+            max_jobs=concurrency,
+            keep_result=0,
+            poll_delay=IDLE_POLL_S,
+            job_serializer=orjson.dumps,
+            job_deserializer=orjson.loads,
+            log_results=False,
+        )
+        self.store = store
+        self.destination = destination
+        self.name = name
+        self.lanes: dict[str, Held] = {}
+        self.healthy = False
+        self.state = ""
+        self._deliver = deliver
+        self._on_finished = on_finished
+        self._on_unknown_job = on_unknown_job
+        self._sleeper: asyncio.Future[None] | None = None
+        self._rung = False
+
+    def ring(self) -> None:
+        """The doorbell: a lane was armed. Cheap, callable at any time."""
+        self._rung = True
+        if self._sleeper is not None and not self._sleeper.done():
+            self._sleeper.set_result(None)
+
+    async def main(self) -> None:
+        """Until cancelled. Survives every error of the store (RELIABILITY A19)."""
+        self.loop = asyncio.get_running_loop()
+        renewing = self.loop.create_task(self._renew())
+        try:
+            while True:
+                try:
+                    pause = await self._turn()
+                except StoreUnavailable as e:
+                    if self.healthy:
+                        log.warning("%s: %s", self.destination, e)
+                    self.healthy = False
+                    pause = 0.5
+                    self._rung = False
+                except ReplyError:
+                    log.exception("%s: the store does not understand us", self.destination)
+                    self.healthy = False
+                    pause = 2.0
+                    self._rung = False
+                await self._sleep(pause)
+        finally:
+            renewing.cancel()
+
+    async def stop(self, grace_s: float) -> None:
+        """Take nothing new, let what is in flight finish for at most `grace_s`, then stop. Uses up no try."""
+        self.allow_pick_jobs = False
+        if self.tasks:
+            await asyncio.wait(list(self.tasks.values()), timeout=grace_s)
+        left = [t for t in self.tasks.values() if not t.done()]
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=1.0)
+        if self.main_task is not None:
+            self.main_task.cancel()
+
+    # --- one turn of the loop --------------------------------------------------------------------------------------
+
+    async def _turn(self) -> float:
+        """Claim what is due and start it. Returns the seconds until something is due."""
+        free = self.max_jobs - len(self.tasks)
+        if not self.allow_pick_jobs or free <= 0:
+            return IDLE_POLL_S  # a lane that ends rings
+        self._rung = False
+        want = min(free, CLAIM_BATCH)
+        claimed = await self.store.claim(self.destination, self.name, want)
+        self.healthy = True
+        self.state = claimed.state
+        for lane in claimed.lanes:
+            self._start(lane, probing=claimed.state == "probe")
+        if len(claimed.lanes) == want and claimed.state != "probe":
+            return 0.0
+        if claimed.next_due_ms < 0:
+            return IDLE_POLL_S
+        return min(max((claimed.next_due_ms - claimed.now_ms) / 1000, 0.001), IDLE_POLL_S)
+
+    async def _sleep(self, seconds: float) -> None:
+        if self._rung or seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        self._sleeper = self.loop.create_future()
+        timer = self.loop.call_later(seconds, self._wake)
+        try:
+            await self._sleeper
+        finally:
+            timer.cancel()
+            self._sleeper = None
+
+    def _wake(self) -> None:
+        if self._sleeper is not None and not self._sleeper.done():
+            self._sleeper.set_result(None)
+
+    # --- one lane --------------------------------------------------------------------------------------------------
+
+    def _start(self, lane: Held, *, probing: bool) -> None:
+        if lane.job in self.tasks:
+            # Our own lease ran out under us (a long pause of the process); the old task will find itself stale.
+            return
+        run = self._drain_lane(lane, probing) if lane.head is not None and not lane.unknown_job else self._bury(lane)
+        task = self.loop.create_task(run)
+        self.tasks[lane.job] = task
+        self.lanes[lane.job] = lane
+        task.add_done_callback(lambda t: self._ended(lane.job, t))
+
+    def _ended(self, job: str, task: asyncio.Task[None]) -> None:
+        was_full = len(self.tasks) >= self.max_jobs
+        self.tasks.pop(job, None)
+        self.lanes.pop(job, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.jobs_failed += 1
+            log.error("%s: lane %s ended with a bug", self.destination, job, exc_info=error)
+        if was_full:
+            self.ring()
+
+    async def _drain_lane(self, lane: Held, probing: bool) -> None:
+        head = lane.head
+        done = 0
+        while head is not None:
+            what = await self._deliver(lane, head, probing)
+            done += 1
+            go_on = self.allow_pick_jobs and done < FAIR_SHARE and not probing
+            finished = await self._finish(lane, head, what, go_on)
+            if self._on_finished is not None:
+                self._on_finished(self.destination, head, finished, what.words)
+            if finished.status == "stale":
+                log.warning("%s: #%s was taken over by another worker", self.destination, lane.number)
+                return
+            if finished.status == "asleep":
+                # The loop may be asleep past the moment this lane is due again.
+                self.jobs_retried += 1
+                self.ring()
+                return
+            head = finished.head
+            if lane.taken_over:
+                lane = replace(lane, taken_over=False)  # only the message in flight when its holder died is in doubt
+        self.jobs_complete += 1
+
+    async def _finish(self, lane: Held, head: Head, what: Finish, go_on: bool) -> Finished:
+        """Write the result, however long the store is away: what was sent must not be sent again for want of a note."""
+        pause = 0.1
+        while True:
+            try:
+                return await self.store.finish(
+                    self.destination, lane, head.delivery_id, what if go_on else replace(what, go_on=False)
+                )
+            except StoreUnavailable as e:
+                log.warning("%s: cannot note the result for #%s yet: %s", self.destination, lane.number, e)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+
+    async def _bury(self, lane: Held) -> None:
+        did = await self.store.drop_unknown_job(self.destination, lane.job, lane.unknown_job)
+        self.jobs_failed += 1
+        log.error("%s: unknown job %s became dead letter %s", self.destination, lane.job, did)
+        if self._on_unknown_job is not None:
+            self._on_unknown_job(did)
+
+    async def _renew(self) -> None:
+        every = self.store.lease_ms / 3000
+        while True:
+            await asyncio.sleep(every)
+            held = [lane for lane in self.lanes.values() if lane.head is not None]
+            if not held:
+                continue
+            try:
+                await self.store.renew(self.destination, held)
+            except (StoreUnavailable, ReplyError) as e:
+                log.warning("%s: leases not renewed: %s", self.destination, e)
