@@ -2,7 +2,7 @@
 
 import { act, append, avatar, ask, clock, fill, h, hookLog, live, pane, panes, read, switchPanel, toast } from "./kit.js";
 
-const now = { setup: null, chat: null, sender: null, chats: new Map() };
+const now = { setup: null, chat: null, sender: null, chats: new Map(), unread: new Map() };
 const KEPT = 500; // messages of a chat on the page
 
 /* --- the group --- */
@@ -52,14 +52,6 @@ function bubble(message) {
         fromRelay(message) ? h("span", { class: "tag", text: message.by === "integration" ? "integration" : "over the API" }) : null,
         h("span", { class: "soft tiny", text: clock(message.at) }),
         message.edited ? h("span", { class: "soft tiny", text: "edited" }) : null,
-      ),
-      words,
-      h(
-        "div",
-        { class: "under" },
-        number && !message.deleted
-          ? h("button", { type: "button", class: "small quiet", text: `Answer #${number}`, onclick: () => address(`#${number} `) })
-          : null,
         fromRelay(message)
           ? null
           : h("button", {
@@ -73,6 +65,14 @@ function bubble(message) {
               },
             }),
       ),
+      words,
+      h(
+        "div",
+        { class: "under" },
+        number && !message.deleted
+          ? h("button", { type: "button", class: "small quiet", text: `Answer #${number}`, onclick: () => address(`#${number} `) })
+          : null,
+      ),
     ),
   );
 }
@@ -83,6 +83,7 @@ function put(message, fresh) {
   known.set(message.id, message);
   if (known.size > KEPT) known.delete(known.keys().next().value);
   if (message.chat !== now.chat) {
+    if (fresh) now.unread.set(message.chat, (now.unread.get(message.chat) ?? 0) + 1);
     drawTabs();
     return;
   }
@@ -127,10 +128,11 @@ function drawTabs() {
       h("button", {
         type: "button",
         class: "small",
-        text: `${chatName(jid)}${now.chats.get(jid)?.size ? ` · ${now.chats.get(jid).size}` : ""}`,
+        text: `${chatName(jid)}${now.unread.get(jid) ? ` · ${now.unread.get(jid)} new` : ""}`,
         "aria-pressed": String(jid === now.chat),
         onclick: () => {
           now.chat = jid;
+          now.unread.delete(jid);
           drawTabs();
           drawChat();
         },
@@ -279,7 +281,7 @@ function drawSetup() {
       people.map((person) =>
         h(
           "li",
-          { class: "person" },
+          { class: "member" },
           avatar(person.name),
           h("span", { class: "main" }, h("span", { text: person.name }), h("span", { class: "tiny soft", text: `${person.phone} · ${person.status}` })),
         ),
@@ -344,6 +346,7 @@ live({
   async resync() {
     const state = await read("_sandbox/state?for=page");
     now.chats.clear();
+    now.unread.clear();
     for (const message of state.messages) {
       const known = now.chats.get(message.chat) ?? new Map();
       known.set(message.id, message);
