@@ -54,6 +54,8 @@ def complain_all(document: Document, error: ValidationError, model: type[BaseMod
         node = document.locate(place.path)
         if any(n.broken for n in node.walk()):
             continue  # already complained about: what is missing is not in the file but around it
+        if detail["type"] == "too_short" and isinstance(node.value, list) and node.value:
+            continue  # pydantic does not count items that failed, and these have complaints of their own
         document.complain(place.path, _scrub(_sentence(detail, node, place), known_secrets))
 
 

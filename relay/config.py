@@ -118,6 +118,8 @@ def parse(
     if not isinstance(settings, Settings):  # a model that failed without a complaint would be a bug of ours
         raise ConfigError([Problem(doc.name, "", "cannot be used, for a reason the relay cannot name")])
     known: dict[str, Any] = {name: getattr(settings, name) for name in Settings.model_fields}
+    for role, group in _GROUPS.items():  # as they stand in the file they hold secrets: only names and kinds are kept
+        known[group] = {a.name: a.kind for a in accounts.values() if a.role is role}
     known["data_dir"] = base / settings.data_dir
     known["templates_dir"] = base / settings.templates_dir if settings.templates_dir else None
     config = Config.model_construct(**known, accounts=accounts, path=path, warnings=())
@@ -276,7 +278,8 @@ def _check_secret_key(doc: Document, settings: BaseModel | None) -> None:
     if isinstance(settings, Settings) and settings.secret_key:
         return
     accounts = [a for group in _GROUPS.values() if (g := doc.root.get(group)) for a in _values(g)]
-    if all((url := a.get("url")) is not None and url.value in OWN for a in accounts):
+    urls = [url for a in accounts if (url := a.get("url")) is not None]
+    if all(url.value in OWN for url in urls):
         return  # generated and kept, see relay.secret_keys
     what = "missing" if node is None else "empty"
     doc.complain(

@@ -37,7 +37,7 @@ _WORDS: Mapping[str, Any] = {
 _SPECIAL = "{}[],:#&*!|>%@"
 _HIDE = str.maketrans({c: chr(0xF8D0 + i) for i, c in enumerate(_SPECIAL)})
 _SHOW = str.maketrans({chr(0xF8D0 + i): c for i, c in enumerate(_SPECIAL)})
-_REFERENCE = re.compile(r"\$\{[^{}\n]*\}")
+_REFERENCE = re.compile(r"""\$\{[^{}\n'"]*\}""")  # quotes end what is quoted, and protect it already
 _HIDDEN_REFERENCE = re.compile(r"\$" + "{".translate(_HIDE) + r"[^\n]*?" + "}".translate(_HIDE))
 
 

@@ -16,7 +16,7 @@ UNITS = {
     "MIB": 1024**2,
     "GIB": 1024**3,
 }  # bytes
-_WRITTEN = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([KMG]?I?B)", re.IGNORECASE)
+_WRITTEN = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?([KMG]?I?B)", re.IGNORECASE)
 ALLOWED = "a number with a unit, such as 500KB, 25MB or 1GiB"
 
 
@@ -40,6 +40,6 @@ Size = Annotated[
     int,
     BeforeValidator(parse_size),
     PlainSerializer(format_size, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,9}(\.[0-9]{1,3})? ?([KMGkmg][Ii]?)?[Bb]$"}),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,15}(\.[0-9]{1,3})? ?([KMGkmg][Ii]?)?[Bb]$"}),
 ]
 """Bytes, written with a unit."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus
 
@@ -258,9 +260,10 @@ class _Hider:
         self.pairs = [(form, MASK) for form in sorted(forms, key=len, reverse=True)]
         self.pairs += [(str(UNKNOWN_NUMBER), "?"), (str(UNKNOWN_BOT), "?"), (f"{UNKNOWN_NUMBER:,}", "?")]
 
-    def __call__(self, text: str) -> str:
+    def __call__(self, text: str, *, shortest: int = 1) -> str:
         for form, shown in self.pairs:
-            text = text.replace(form, shown)
+            if len(form) >= shortest:
+                text = text.replace(form, shown)
         return text
 
 
@@ -286,16 +289,29 @@ def _shown(request: OutboundRequest, hide: _Hider) -> Shown:
         body = request.body.decode("utf-8", "replace")
         if content_type == "application/x-www-form-urlencoded":
             fields, body = tuple(parse_qsl(body, keep_blank_values=True)), ""
+        elif content_type == "multipart/form-data":
+            fields, body = tuple(_multipart(request)), ""
         elif content_type == "application/json":
             body = _pretty(body)
     return Shown(
         method=request.method,
-        url=hide(request.safe_url),
+        url=hide(request.safe_url, shortest=8),  # bridges keep it free of secrets; "sandbox" is a token and a path
         content_type=content_type or ("multipart/form-data" if fields or request.files else ""),
         body=hide(body),
         fields=tuple((name, hide(value)) for name, value in fields),
         files=tuple(hide(f"{f.field}: {f.filename or f.url} ({f.mime})") for f in request.files),
     )
+
+
+def _multipart(request: OutboundRequest) -> Iterator[tuple[str, str]]:
+    """The fields of a body that the bridge has put together itself; a file is named, not shown."""
+    head = f"Content-Type: {request.content_type}\r\n\r\n".encode()
+    for part in BytesParser(policy=HTTP).parsebytes(head + request.body).iter_parts():
+        name = str(part.get_param("name", "?", header="content-disposition"))
+        content = part.get_payload(decode=True)
+        raw = content if isinstance(content, bytes) else b""
+        filename = part.get_filename()
+        yield name, f"file {filename}, {len(raw)} bytes" if filename else raw.decode("utf-8", "replace")
 
 
 def _pretty(body: str) -> str:
