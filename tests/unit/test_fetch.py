@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay import fetch as fetch_module
-from relay.addresses import is_loopback, is_public
+from relay.addresses import carried, is_loopback, is_public
 from relay.errors import FetchRefused
 from relay.fetch import Fetcher
 from relay.filesource import file_opener
@@ -68,9 +68,10 @@ def test_public(address: str):
 
 @given(st.ip_addresses())
 def test_public_is_never_wider_than_the_standard_library_says(address: ipaddress.IPv4Address | ipaddress.IPv6Address):
-    if is_public(address) and not (isinstance(address, ipaddress.IPv6Address) and list(filter(None, [address.ipv4_mapped, address.sixtofour]))):  # fmt: skip # noqa: E501
-        assert address.is_global or address in ipaddress.ip_network("64:ff9b::/96") or int(address) < 2**49
+    if is_public(address) and (isinstance(address, ipaddress.IPv4Address) or carried(address) is None):
+        assert address.is_global
         assert not address.is_multicast
+        assert not address.is_reserved
 
 
 @pytest.mark.parametrize("odd", ["", "localhost", "fe80::1%lo", "1.1.1", "0x7f.1", "1.1.1.1 ", "١.١.١.١"])
@@ -138,12 +139,12 @@ def corpus(port: int) -> list[str]:
             f"http://{tail}%00:{port}/", f"http://{tail}%2f:{port}/", f"http://[{tail}]:{port}/", f"http://{tail}:{port}:80/",
             f"http://{tail}:-1/", f"http://{tail}:99999/", f"http://{tail}:0/",
         ]  # fmt: skip
-    urls += [
-        "file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1:6379/_INFO", "dict://127.0.0.1:6379/", "about:blank",
-        "unix:///var/run/docker.sock", "http+unix://%2Fvar%2Frun%2Fdocker.sock/info", "data:text/html,x",
-        "javascript:alert(1)",
-        "jar:http://127.0.0.1!/", "ws://127.0.0.1/", "", "http://", "https://?", "//", "tcp://127.0.0.1:22", "http://[", "http://]",
-    ]  # fmt: skip
+    urls += """
+        file:///etc/passwd ftp://127.0.0.1/ gopher://127.0.0.1:6379/_INFO dict://127.0.0.1:6379/ tcp://127.0.0.1:22
+        unix:///var/run/docker.sock http+unix://%2Fvar%2Frun%2Fdocker.sock/info data:text/html,x javascript:alert(1)
+        jar:http://127.0.0.1!/ ws://127.0.0.1/ http:// https://? // about:blank http://[ http://]
+    """.split()
+    urls.append("")
     return urls
 
 
