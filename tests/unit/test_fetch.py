@@ -143,7 +143,7 @@ def corpus(port: int) -> list[str]:
         file:///etc/passwd ftp://127.0.0.1/ gopher://127.0.0.1:6379/_INFO dict://127.0.0.1:6379/ tcp://127.0.0.1:22
         unix:///var/run/docker.sock http+unix://%2Fvar%2Frun%2Fdocker.sock/info data:text/html,x javascript:alert(1)
         jar:http://127.0.0.1!/ ws://127.0.0.1/ http:// https://? // about:blank http://[ http://]
-    """.split()
+    """.split()  # noqa: SIM905
     urls.append("")
     return urls
 
