@@ -82,6 +82,10 @@ class Breaker(Section):
         description="Pauses between probes of an open breaker.",
     )
 
+    def pause_s(self, number: int) -> float:
+        """The pause before probe `number` (from 1), in seconds."""
+        return pause_s(self.probe, number)
+
 
 def _switch(value: Any) -> Any:
     """`false` turns the breaker off, `true` means its defaults."""

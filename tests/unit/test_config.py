@@ -232,7 +232,7 @@ def test_neither_summary_nor_repr_shows_a_secret():
     for shown in (summary, repr(config), str(config)):
         for secret in ("hunter22", LONG, "topsecret", "dsnkey"):
             assert secret not in shown
-    assert config.summary()["store"] == "redis://me:***@db:6379/1"
+    assert config.summary()["store"] == "redis://***@db:6379/1"
     assert config.summary()["desks"]["sales"]["url"] == "https://***@team.example.com"
     assert config.summary()["delivery"]["backoff"][:2] == ["5s", "15s"]
     assert config.summary()["retention"] == "90d"
