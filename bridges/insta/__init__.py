@@ -97,7 +97,9 @@ class InstaBridge(Bridge[InstaSettings]):
                 return [Check(ok=True, what=what, found="ours is registered already")]
             after = (await client.set_webhook(ours)).webhook
         except RemoteError as e:
-            return [Check(ok=False, what=what, found=e.words or e.code, remedy=e.remedy, credentials=e.status == 401)]
+            return [
+                Check(ok=False, what=what, found=e.words or e.code, remedy=e.remedy, credentials=e.status in (401, 402))
+            ]
         except SendError as e:
             return [Check(ok=False, what=what, found=f"no answer: {e}", remedy="run `relay provision` again later")]
         if after and after != ours:

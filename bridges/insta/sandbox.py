@@ -630,7 +630,8 @@ class InstaSandbox:
         file_id = request.match_info["id"]
         what, _, number = file_id.partition("-")
         if what in SAMPLES and number.isdigit():
-            mime, body = SAMPLES[what][1], sample_files.sample(what, int(number))
+            mime = SAMPLES[what][1]
+            body = await asyncio.to_thread(sample_files.sample, what, int(number))  # drawing one takes a while
         elif file_id in self.files:
             mime, body = self.files[file_id]
         else:

@@ -83,7 +83,7 @@ class FarSide:
     def client(self) -> InstaClient:
         return self.bridge.client(self.http)
 
-    async def act(self, name: str, **arguments: Any) -> dict[str, Any]:
+    async def act(self, name: str, /, **arguments: Any) -> dict[str, Any]:
         async with self.session.post(f"{self.url}/_sandbox/act/{name}", json=arguments) as response:
             said: dict[str, Any] = await response.json()
             assert response.status == 200, said
