@@ -375,3 +375,38 @@ def dead_drop(ctx: click.Context, ids: tuple[str, ...]) -> None:
 
     gone = with_store(load_config(config_path(ctx), kinds(ctx)), lambda store: command.drop(store, list(ids)))
     out().print(f"{len(gone)} dropped.")
+
+
+# --- the outside systems -------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@config_option
+@json_option
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> int:
+    """Ask every outside system and the store whether they would work; exit status 1 if any would not."""
+    from relay.commands import doctor as command  # noqa: PLC0415
+
+    found = asyncio.run(command.doctor(load_config(config_path(ctx), kinds(ctx)), kinds(ctx)))
+    if as_json:
+        write_json(command.as_json(found))
+    else:
+        command.show(found, out(), nothing="cannot be asked without sending")
+    return 0 if command.fine(found) else 1
+
+
+@cli.command()
+@config_option
+@json_option
+@click.pass_context
+def provision(ctx: click.Context, as_json: bool) -> int:
+    """Register our hook addresses where the outside systems allow it."""
+    from relay.commands import doctor as command  # noqa: PLC0415
+
+    found = asyncio.run(command.provision(load_config(config_path(ctx), kinds(ctx)), kinds(ctx)))
+    if as_json:
+        write_json(command.as_json(found))
+    else:
+        command.show(found, out(), nothing="nothing to register; its hooks are entered by hand, see `relay check`")
+    return 0 if command.fine(found) else 1

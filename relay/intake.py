@@ -74,11 +74,13 @@ class Intake:
         commands: DeskCommands,
         *,
         ring: Callable[[Sequence[str]], None],
+        on_warned: Callable[[Connection, Warned], None] | None = None,
     ) -> None:
         self.registry = registry
         self.store = store
         self.texts = texts
         self.media = media
+        self.on_warned = on_warned
         self.commands = commands
         self.ring = ring
 
@@ -163,6 +165,8 @@ class Intake:
             # A hook that is repeated says the same again; one warning an hour is enough.
             seen = keys.seen(desk, ("warned", event.notice, str(event.facts)))
             await self.tell(desk, text, 0, seen=seen, seen_ttl_s=3600)
+        if self.on_warned is not None:
+            self.on_warned(connection, event)
         return Taken(what="accepted")
 
     # --- from desks --------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 
 from relay.files import safe_filename
 from relay.media import MediaStore
-from relay.signing import LinkExpired, LinkInvalid, read_media
+from relay.signing import MEDIA_MAX_AGE_S, LinkExpired, LinkInvalid, read_media
 
 # What may be shown in place. Everything else is a download.
 INLINE: Final = frozenset(
@@ -36,13 +36,13 @@ HEADERS: Final = {
 }
 
 
-def media_routes(store: MediaStore, keys: Sequence[str]) -> list[web.RouteDef]:
+def media_routes(store: MediaStore, keys: Sequence[str], *, max_age_s: int = MEDIA_MAX_AGE_S) -> list[web.RouteDef]:
     """The routes, for `app.add_routes`. HEAD and Range come with them."""
     keys = tuple(keys)
 
     async def media(request: web.Request) -> web.StreamResponse:
         try:
-            link = read_media(keys, request.match_info["token"])
+            link = read_media(keys, request.match_info["token"], max_age_s=max_age_s)
         except LinkExpired:
             return _no(410, "This link has ended. Ask for the message again to get a new one.")
         except LinkInvalid:

@@ -81,8 +81,16 @@ NOTICES: Mapping[str, Notice] = {
         "it may not have arrived, or not whole: asks to send it again", {"number": "42", "text": _TEXT}
     ),
     "deadline_passed": Notice("the reply window closed before it could be sent", {"number": "42", "text": _TEXT}),
+    "window_closed": Notice("the channel lets nobody write any more", {"number": "42", "hours": "24"}),
+    "not_delivered_to_desk": Notice(
+        "a customer's message was given up for one desk; said at the others",
+        {"number": "42", "text": _TEXT, "destination": "sales", "words": "HTTP 500"},
+    ),
     "window_closing": Notice("unanswered; left: seconds or words", {"number": "42", "left": 5400}),
     "deleted": Notice("taken back", {"number": "42"}),
+    "deleting": Notice("/delete, before the channel has answered", {"number": "42", "text": _TEXT}),
+    "nothing_to_delete": Notice("/delete without an answer that the channel has accepted", {"number": "42"}),
+    "delete_unsupported": Notice("/delete where the channel has no such thing", {"number": "42"}),
     "delete_failed": Notice("could not be taken back", {"number": "42", "words": "message not found"}),
     # --- commands of a group
     "help": Notice("/help", {}),

@@ -23,18 +23,20 @@ from relay import web as webapp
 from relay.announcing import Announcer
 from relay.attempt import Attempts
 from relay.config import Config
-from relay.contract import Bridge, Check, Http, Probing, Provisioning, Sandbox, SandboxOptions
+from relay.contract import Bridge, Check, Http, Probing, Provisioning, Reclaiming, Sandbox, SandboxOptions
 from relay.desk_commands import DeskCommands
 from relay.embedded import EmbeddedStore
 from relay.errors import FetchRefused, RelayError, StoreUnavailable
+from relay.fetch import Fetcher
 from relay.files import LocalFile
 from relay.hooks import Hooks
+from relay.identity import Identities
 from relay.intake import Intake
 from relay.lookup import ContactLookup
 from relay.media import MediaStore
 from relay.media_web import media_routes
 from relay.metrics import Metrics
-from relay.model import Attachment, FilePart, Outcome
+from relay.model import Attachment, FilePart, Outcome, Warned
 from relay.pages import page_routes
 from relay.polling import Pollers
 from relay.ready import Readiness
@@ -47,13 +49,14 @@ from relay.store_address import StoreAddress
 from relay.store_checks import check_store
 from relay.templating import Templates
 from relay.web import KEEPALIVE_S
+from relay.windows import LOOK_EVERY_S, Windows
 from relay.worker import LaneWorker, worker_id
 
 log = logging.getLogger("relay.service")
 
 SWEEP_EVERY_S = 30.0
 TRIM_EVERY_S = 3600.0
-RECONNECT_GRACE_S = 5.0
+IDENTITY_EVERY_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +152,12 @@ class Service:
             connection.bot_id = await self.store.bot_id(connection.name, connection.configured_bot_id)
         self.media = MediaStore(config.data_dir / "media")
         await self.media.prepare()
+        self.fetcher = Fetcher(
+            self.media.incoming,
+            # Files of customers in our own sandboxes are on this very server.
+            allow_private=[origin] if any(c.settings.sandboxed for c in self.registry.accounts.values()) else (),
+            timeout_s=config.media.fetch_timeout,
+        )
         self._build_senders()
         self._build_intake()
         self.readiness = Readiness(
@@ -162,6 +171,8 @@ class Service:
         if self.parts.web:
             await self._start_web(origin)
         if self.parts.workers:
+            # Before anything is sent: it might be sent to the wrong customers.
+            await self.identities.at_start()
             await self._start_workers()
         self._spawn(self.readiness.watch(), "readiness")
         await self.readiness.probe()
@@ -195,7 +206,9 @@ class Service:
             )
 
     async def _open_file(self, part: FilePart) -> LocalFile:
-        file = await self.media.open(part.file_id) if part.file_id else None
+        if not part.file_id:
+            return await self.fetcher.fetch(part.url, self.config.media.max_file)
+        file = await self.media.open(part.file_id)
         if file is None:
             raise FetchRefused(f"The file {part.filename} is no longer kept.")
         return file
@@ -207,8 +220,11 @@ class Service:
 
     def _build_intake(self) -> None:
         commands = DeskCommands(self.registry, self.store, self.texts, ring=self.ring)
-        self.intake = Intake(self.registry, self.store, self.texts, self.media, commands, ring=self.ring)
+        self.intake = Intake(
+            self.registry, self.store, self.texts, self.media, commands, ring=self.ring, on_warned=self._on_warned
+        )
         self.announcer = Announcer(self.registry, self.store, self.texts, self.intake)
+        self.identities = Identities(self.registry, self.store, self.senders, self.texts, self.intake)
         self.resumer = Resumer(self.registry, self.store, self.senders, self.announcer, self.config.delivery)
 
     async def _start_web(self, origin: str) -> None:
@@ -286,6 +302,9 @@ class Service:
         self._spawn(self._every(SWEEP_EVERY_S, self._sweep), "sweeper")
         self._spawn(self._every(TRIM_EVERY_S, self._trim), "trimmer")
         self._spawn(self._every(2.0, lambda: self.resumer.look(self.name)), "resumer")
+        self._spawn(self._every(IDENTITY_EVERY_S, self.identities.look), "identities")
+        windows = Windows(self.registry, self.store, self.texts, self.intake, config.delivery.warn_before)
+        self._spawn(self._every(LOOK_EVERY_S, lambda: windows.look(self.name)), "windows")
         for task_name, poll in pollers.all():
             self._spawn(poll, task_name)
 
@@ -318,6 +337,17 @@ class Service:
         if finished.state == "failed" and finished.status != "stale":
             self._spawn(self.announcer.early_failure(head.delivery_id), "announcement")
 
+    def _on_warned(self, connection: Connection, event: Warned) -> None:
+        if isinstance(connection.bridge, Reclaiming):
+            self._spawn(self._reclaim(connection, connection.bridge), f"reclaim {connection.name}")
+
+    async def _reclaim(self, connection: Connection, bridge: Reclaiming) -> None:
+        try:
+            for check in await bridge.reclaim(self.senders[connection.name], connection.hooks()):
+                log.warning("%s: %s: %s %s", connection.name, check.what, check.found, check.remedy)
+        except RelayError as e:
+            log.warning("%s: the callback was not taken back: %s", connection.name, e)
+
     async def _sweep(self) -> None:
         for name, worker in self.workers.items():
             if armed := await self.store.sweep(name):
@@ -339,16 +369,14 @@ class Service:
             await asyncio.sleep(seconds)
 
     async def _provision_and_say(self) -> None:
-        for name, checks in (await self.provision()).items():
-            for check in checks:
+        """Register our hook addresses, and say what would not work; neither stops anything."""
+        for connection in self.registry.accounts.values():
+            name, http = connection.name, self.senders[connection.name]
+            for check in (*await provision_one(connection, http), *await probe_one(connection, http)):
                 if check.ok is False:
                     log.warning("%s: %s: %s %s", name, check.what, check.found, check.remedy)
                 elif check.changed:
                     log.info("%s: %s: %s", name, check.what, check.found)
-
-    async def provision(self) -> dict[str, list[Check]]:
-        """Register our hook addresses wherever that is possible."""
-        return {c.name: await provision_one(c, self.senders[c.name]) for c in self.registry.accounts.values()}
 
     # --- stop ------------------------------------------------------------------------------------------------------
 
@@ -370,6 +398,8 @@ class Service:
             await asyncio.wait(tasks, timeout=5.0)
         for sender in self.senders.values():
             await sender.close()
+        if hasattr(self, "fetcher"):
+            await self.fetcher.close()
         if self._bell is not None:
             await self._bell.stop()
         if hasattr(self, "store"):

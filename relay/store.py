@@ -525,9 +525,20 @@ class Store:
         rows = await self.wire.call("ZREVRANGE", self.key("recent"), str(offset), str(offset + limit - 1))
         return [int(n) for n in rows]
 
+    async def active_between(self, from_ms: int, to_ms: int) -> list[int]:
+        """Numbers of conversations whose last activity lies in that span."""
+        rows = await self.wire.call("ZRANGEBYSCORE", self.key("recent"), str(from_ms), str(to_ms), "LIMIT", "0", "1000")
+        return [int(n) for n in rows]
+
     async def close(self, number: int) -> None:
         """Close a conversation; it opens again when somebody writes."""
         await self.wire.call("HSET", self.key(f"contact:{number}"), "closed", str(int(time.time() * 1000)))
+
+    async def identity(self, account: str, found: str) -> str:
+        """The account id this account had when it was first seen; `found` is kept when it is the first."""
+        if found:
+            await self.wire.call("HSETNX", self.key("identity"), account, found)
+        return _text(await self.wire.call("HGET", self.key("identity"), account))
 
     async def bot_id(self, channel: str, configured: int | None) -> int:
         """The channel's integer for the Operator API: the configured one, else allotted once and kept."""
@@ -660,6 +671,9 @@ class Store:
     async def resume(self, name: str) -> bool:
         """Release a destination, whatever held it; False when nothing did."""
         async with self._slow() as redis:
+            if await redis.hget(self.key(f"dest:{name}"), "paused") == b"other_account":
+                # A person says that the new account is meant.
+                await redis.hdel(self.key("identity"), name)
             gone = await redis.hdel(self.key(f"dest:{name}"), "paused", "open", "probe", "pause", "words", "since")
             await redis.delete(self.key(f"failing:{name}"))
             await redis.hdel(self.key(f"dest:{name}"), "fails")
