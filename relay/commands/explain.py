@@ -213,7 +213,7 @@ def _answer(registry: Registry, source: Connection, event: Answer, texts: Texts)
 
 
 def _notice(registry: Registry, source: Connection, event: Warned, texts: Texts) -> list[Path]:
-    words = texts.notice(event.notice, **dict(event.facts))
+    words = texts.notice(event.notice, account=source.name, **dict(event.facts))
     desks = (source.name,) if source.is_desk else registry.desks_of.get(source.name, ())
     return [
         _path(
