@@ -55,8 +55,7 @@ class RelayGroup(click.Group):
             e.show()
             return e.exit_code
         except (KeyboardInterrupt, click.Abort):
-            err().print("")
-            return 130
+            return 130  # click has ended the line
         except RelayError as e:
             err().print(Text(f"relay: {e}"))
             return 1
