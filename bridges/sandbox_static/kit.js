@@ -3,7 +3,7 @@
    h(tag, props, ...children)   an element; `class`, `text`, `on<event>`, `data`, attributes; null children are left out
    read(path) · act(name, args) JSON from the sandbox; act shows the sandbox's sentence as a toast and throws on a no
    live({event, resync})        server-sent events: event(kind, data) for each; resync() at the start and when some were missed
-   panes([{id, label, element, kind}])   side by side, or one at a time with tabs on a narrow screen; returns {show(id)}
+   panes([{id, label, element, kind}], onshow?)   side by side, or one at a time with tabs on a narrow screen; {show(id)}
    pane(title, body, ...headExtras)      a pane with a heading
    deck([{id, label, element}])          several panes in one place, chosen by buttons above; {element, show(id)}
    switchPanel() · hookLog()    ready panes: {element, event(kind, data)}; pass them the events
@@ -103,7 +103,7 @@ export function live({ event, resync }) {
 
 /* --- layout --- */
 
-export function panes(list) {
+export function panes(list, onshow = () => {}) {
   const area = h("div", { class: "panes", data: { shown: list[0].id } });
   const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "Parts of this page" });
   const sections = new Map();
@@ -112,6 +112,7 @@ export function panes(list) {
     area.dataset.shown = id;
     for (const [name, section] of sections) section.classList.toggle("shown", name === id);
     for (const [name, button] of buttons) button.setAttribute("aria-selected", String(name === id));
+    if (area.isConnected) onshow(id);
   };
   for (const { id, label, element, kind } of list) {
     element.classList.add("pane", ...(kind ? kind.split(" ") : []));
@@ -122,10 +123,10 @@ export function panes(list) {
     buttons.set(id, button);
     tabs.append(button);
   }
+  show(list[0].id);
   const app = document.getElementById("app");
   fill(app, area, tabs);
   app.setAttribute("aria-busy", "false");
-  show(list[0].id);
   return { show };
 }
 

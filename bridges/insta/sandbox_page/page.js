@@ -78,7 +78,7 @@ const view = panes([
   { id: "people", label: "Customers", element: pane("Customers", people, newcomer), kind: "narrow" },
   { id: "phone", label: "Phone", element: h("section", {}, phone), kind: "bare" },
   { id: "more", label: "More", element: right.element },
-]);
+], tellOpen);
 
 append(sheet, [
   item("Photo", () => send("photo")),
@@ -201,12 +201,11 @@ function choose(id) {
   drawWho();
   drawChat();
   view.show("phone");
-  tellOpen();
 }
 
-/* The conversation counts as open while this page is really looked at. */
+/* The conversation counts as open while it is really looked at: not in the background, nor behind another tab. */
 function tellOpen() {
-  const looking = document.visibilityState === "visible";
+  const looking = document.visibilityState === "visible" && chat.offsetParent !== null;
   act("open", { customer_id: looking ? now.chosen : null }).catch(() => {});
 }
 document.addEventListener("visibilitychange", tellOpen);

@@ -1,6 +1,8 @@
 """The phone of the customers in a real browser: writing, watching ticks, tapping a button, on a wide screen and a
 narrow one."""
 
+import asyncio
+
 import pytest
 
 from relay.model import Incoming
@@ -33,8 +35,9 @@ async def test_a_customers_minute(far: FarSide):
         await page.get_by_role("menuitem", name="Video").click()
         film = chat.locator("video")
         await film.wait_for()
-        await page.wait_for_function("document.querySelector('video').readyState >= 1")
-        assert await film.evaluate("v => [v.videoWidth, v.duration]") == [128, 2]
+        loaded = "v => new Promise(done => v.readyState ? done() : v.addEventListener('loadedmetadata', () => done()))"
+        await film.evaluate(loaded)
+        assert await film.evaluate("v => [v.videoWidth, v.duration]") == [128, 2]  # a real film, which plays
 
         await send(far, "Hello, Mike", user_id=MIKE)
         await page.get_by_label("1 unread").wait_for()
@@ -56,7 +59,7 @@ async def test_ticks_by_hand_and_switches(far: FarSide):
         await page.get_by_role("tab", name="What goes wrong").click()
         await page.get_by_label("Deliver by itself").uncheck()
         await page.get_by_label("Read when open").uncheck()
-        await page.wait_for_function("document.querySelectorAll('.switch.changed').length === 2")
+        await page.locator(".switch.changed").nth(1).wait_for()
         await send(far, "Как дела?")
         chat = page.get_by_role("log")
         for step, seen in (("pending", "pending"), ("delivered", "delivered"), ("read", "read")):
@@ -71,8 +74,13 @@ async def test_on_a_phone_in_the_dark(far: FarSide):
     await far.act("write", customer_id=ANNA, text="Сообщение " * 30)
     async with open_page(far.url + "/", dark=True, width=390, height=800) as page:
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+        await page.get_by_text("live", exact=True).wait_for()
+        assert (await far.state())["open"] is None  # the list is shown, not the conversation
         await page.locator(f"[data-customer='{ANNA}']").click()
         await page.get_by_label("Message", exact=True).wait_for()
+        async with asyncio.timeout(5):
+            while (await far.state())["open"] != ANNA:
+                await asyncio.sleep(0.01)
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390
         await page.get_by_role("button", name="All customers").click()
         await page.get_by_role("button", name="New customer").click()
