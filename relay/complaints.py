@@ -120,6 +120,8 @@ def _sentence(detail: ErrorDetails, node: Node, place: _Place) -> str:
         return "must not be empty" if least == 1 else f"too short; allowed is at least {least}"
     if kind in ("too_long", "string_too_long"):
         return f"too long; allowed is at most {context.get('max_length')}"
+    if kind == "string_pattern_mismatch":
+        return f"{found}allowed is text of the form {context.get('pattern')}"
     wanted = next((w for prefix, w in _WANTED.items() if kind.startswith(prefix)), "")
     # The last resort: pydantic's words, which may quote the value.
     return f"{found}allowed is {wanted}" if wanted else _hide(str(detail["msg"]), node)

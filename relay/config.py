@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, ValidationError
 from relay import document, names
 from relay.complaints import complain_all
 from relay.contract import BridgeSettings, BridgeSpec
-from relay.document import Document, KeyPath, Node
+from relay.document import MAKE_A_KEY, Document, KeyPath, Node
 from relay.errors import ConfigError, Problem
 from relay.masking import masked
 from relay.model import Role
@@ -27,7 +27,6 @@ from relay.settings import Settings
 
 DEFAULT_PATH = Path("config.yaml")
 OWN = ("sandbox", "builtin")  # values of `url` behind which the relay itself stands
-MAKE_A_KEY = "openssl rand -hex 32"
 _GROUPS = {Role.CHANNEL: "channels", Role.DESK: "desks"}
 
 

@@ -26,6 +26,9 @@ NODE_LIMIT = 20_000  # values after aliases are unfolded: stops "billion laughs"
 Key = str | int
 KeyPath = tuple[Key, ...]
 
+MAKE_A_KEY = "openssl rand -hex 32"
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,40}|<<")
 _INT = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,4})?")
 _WORDS: Mapping[str, Any] = {
@@ -113,10 +116,16 @@ class Document:
 
 
 def spelled(path: KeyPath) -> str:
-    """`("routes", 0, "desks", 1)` -> `routes[0].desks[1]`."""
+    """`("routes", 0, "desks", 1)` -> `routes[0].desks[1]`.
+
+    A key that is no plain word is not repeated: where the wrong file was named, each of its lines is a key.
+    """
     text = ""
     for key in path:
-        text += f"[{key}]" if isinstance(key, int) else f"{'.' if text else ''}{key}"
+        if isinstance(key, int):
+            text += f"[{key}]"
+        else:
+            text += ("." if text else "") + (key if _KEY.fullmatch(key) else "(a key that is no plain word)")
     return text
 
 
@@ -290,7 +299,8 @@ class _Builder:
         ours.source = written
         filled = fill(written, self.env, self.base)
         for problem in filled.problems:
-            self.document.complain(path, problem, at=ours)
+            how = f"; make one with `{MAKE_A_KEY}`" if path[:1] == ("secret_key",) and "is not set" in problem else ""
+            self.document.complain(path, problem + how, at=ours)
         ours.broken = bool(filled.problems)
         ours.filled = bool(filled.secrets)
         ours.secrets = filled.secrets

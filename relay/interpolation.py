@@ -70,9 +70,8 @@ def _value(reference: str | None, env: Mapping[str, str], base: Path) -> tuple[s
     if has_default:
         return default, False
     if value is None:
-        raise ValueError(
-            f"the environment variable {name} is not set; set it, or write ${{{name}:-default}} to give a default"
-        )
+        # No default is suggested: most often this is a secret, and the others are explained in config.yaml.
+        raise ValueError(f"the environment variable {name} is not set")
     return "", False
 
 

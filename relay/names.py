@@ -8,6 +8,7 @@ from relay.nearest import listed, quoted
 
 RESERVED = ("all", "none", "relay", "system")  # words of our own in addresses, options and traces
 PATTERN = r"^[a-z][a-z0-9_-]{0,39}$"
+SHAPE = "allowed are a-z, then a-z, 0-9, _ and -, at most 40 characters"
 _NAME = re.compile(PATTERN)
 
 
@@ -16,7 +17,5 @@ def objection(name: str) -> str:
     if name in RESERVED:
         return f"{quoted(name)} is a word of the relay's own; not allowed as names: {listed(RESERVED)}"
     if not _NAME.fullmatch(name):
-        return (
-            f"{quoted(name)} is not allowed as a name; allowed are a-z, then a-z, 0-9, _ and -, at most 40 characters"
-        )
+        return f"{quoted(name, 40)} is not allowed as a name; {SHAPE}"
     return ""

@@ -10,7 +10,8 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from relay.config import MAKE_A_KEY, Config
+from relay.config import Config
+from relay.document import MAKE_A_KEY
 from relay.errors import ConfigError, Problem
 
 FILE = "secret_key"
