@@ -16,6 +16,7 @@ from relay.errors import RelayError, RemoteError
 
 DEVICE_NAME = "Webhook relay"
 CODE_REMEDY = "Ask for a new code and enter it before it expires."
+QR_REMEDY = "Show a new QR code and scan it within a minute; each is good once."
 
 
 async def request_code(client: TeamClient, phone: str) -> SmsLogin:
@@ -31,12 +32,24 @@ async def finish_login(client: TeamClient, phone: str, code: str, *, device_id: 
     """Code for token. `phone` is the one `request_code` answered. Raises RemoteError with a remedy for a wrong code."""
     digits = "".join(code.split())
     try:
-        # A device id of its own for every login: the same one on two machines could end the other's session.
         return await client.sms_auth(
-            phone, digits, device_id=device_id or f"relay-{secrets.token_hex(8)}", name=DEVICE_NAME, type="android"
+            phone, digits, device_id=device_id or _device_id(), name=DEVICE_NAME, type="android"
         )
     except RemoteError as e:
         raise RemoteError(e.code, e.words, status=e.status, remedy=CODE_REMEDY) from None
+
+
+async def finish_qr_login(client: TeamClient, temp_token: str, *, device_id: str = "") -> Login:
+    """A QR code's token for a token of ours. Raises RemoteError with a remedy for an expired or used code."""
+    try:
+        return await client.qr_auth(temp_token, device_id=device_id or _device_id(), name=DEVICE_NAME, type="android")
+    except RemoteError as e:
+        raise RemoteError(e.code, e.words, status=e.status, remedy=QR_REMEDY) from None
+
+
+def _device_id() -> str:
+    """A device id of its own for every login: the same one on two machines could end the other's session."""
+    return f"relay-{secrets.token_hex(8)}"
 
 
 def store_secret(path: Path, value: str) -> None:

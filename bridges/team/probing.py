@@ -26,7 +26,7 @@ async def probe_desk(
     reached = await _reached(client)
     if reached.ok is False:
         return (reached,)
-    checks = [reached, await _clock(client, now)]
+    checks = [reached, await _clock(client, now), *await _limits(client, settings)]
     if settings.mode == "user" or client.target.token:
         checks += await _token(client, settings)
     if settings.mode == "key" or keys:
@@ -66,6 +66,24 @@ async def _clock(client: TeamClient, now: Callable[[], datetime]) -> Check:
         found=f"ours is {abs(skew):.0f} s {way} the server's",
         remedy="Set this machine's clock by NTP (timedatectl set-ntp true).",
     )
+
+
+async def _limits(client: TeamClient, settings: TeamSettings) -> list[Check]:
+    """Whether our posts are short enough for this server, where it tells its limit."""
+    try:
+        longest = (await client.features()).max_message_length
+    except RelayError:
+        return []
+    if longest is None or longest >= settings.max_chars:
+        return []
+    return [
+        Check(
+            ok=False,
+            what="longest message",
+            found=f"the server takes {longest} characters, `max_chars` is {settings.max_chars}",
+            remedy=f"Set `max_chars: {max(200, longest)}`.",
+        )
+    ]
 
 
 async def _token(client: TeamClient, settings: TeamSettings) -> list[Check]:

@@ -13,7 +13,7 @@ from bridges.team.login import store_secret
 from bridges.team.settings import TeamSettings
 from bridges.team.shapes import Integration
 from relay.contract import Check
-from relay.errors import RemoteError
+from relay.errors import RelayError, RemoteError
 
 WHAT = "group's integration"
 
@@ -64,7 +64,7 @@ async def provision_integration(
     checks: list[Check] = []
     if found is None:
         if settings.group is None:
-            return (_none_to_choose(listed.integrations, keys),), ""
+            return (await _none_to_choose(client, settings.team, listed.integrations, keys),), ""
         found = await client.create_integration(
             settings.team, group=settings.group, comment=f"Webhook relay: {name}", webhook_url=hook
         )
@@ -120,8 +120,13 @@ async def _key_checks(key: str, settings: TeamSettings, keys: Sequence[str]) -> 
     return (Check(ok=True, what=what, found=f"written to {settings.key_file}", changed=True),)
 
 
-def _none_to_choose(integrations: Sequence[Integration], keys: Sequence[str]) -> Check:
-    groups = sorted({one.group for one in integrations if one.group})
+async def _none_to_choose(
+    client: TeamClient, team: str, integrations: Sequence[Integration], keys: Sequence[str]
+) -> Check:
+    try:
+        known = {group.jid: f"{group.jid} ({group.display_name})" for group in await client.groups(team)}
+    except RelayError:  # v3 documents no list of groups; those with integrations are known all the same
+        known = {one.group: one.group for one in integrations if one.group}
     return Check(
         ok=False,
         what=WHAT,
@@ -129,7 +134,7 @@ def _none_to_choose(integrations: Sequence[Integration], keys: Sequence[str]) ->
         if keys
         else "no key is configured",
         remedy="Name the `group` it shall be made in"
-        + (f"; groups with integrations are {', '.join(groups[:10])}." if groups else " (g-…)."),
+        + (f": {', '.join(sorted(known.values())[:10])}." if known else " (g-…)."),
     )
 
 

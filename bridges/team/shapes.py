@@ -149,6 +149,12 @@ class BookContact(Shape):
     account: Account | None = None
 
 
+class AddressBook(Shape):
+    """What PUT …/address-book answers; GET answers the bare list."""
+
+    contacts: tuple[BookContact, ...] = ()
+
+
 class FormField(Shape):
     label: str = ""
     readonly: bool = False
@@ -204,6 +210,20 @@ class Usage(Shape):
     by_months: tuple[MonthUsage, ...] = ()
     uploads_size: int = 0  # bytes
     uploads_size_limit: int = 0  # bytes
+
+
+class Group(Shape):
+    """A group as v4 lists it (facts 1.6); v3 documents no list of groups."""
+
+    jid: str
+    display_name: str = ""
+
+
+class Features(Shape):
+    """GET /features.json, at the server's root and without the envelope (facts 1.5)."""
+
+    max_message_length: int | None = None  # characters
+    max_upload_mb: int | None = None
 
 
 class MessageContent(Shape):

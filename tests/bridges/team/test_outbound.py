@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -22,12 +23,12 @@ PHOTO = Attachment(kind=MediaKind.IMAGE, mime="image/jpeg", url="https://cdn.exa
 BRIDGE = bridge()
 
 
-def posts(of: Delivery, **settings: object) -> list[OutboundRequest]:
+def posts(of: Delivery, **settings: Any) -> list[OutboundRequest]:
     desk = bridge(**settings) if settings else BRIDGE
     return [desk.render(of, part) for part in desk.fit(of)]
 
 
-def words(of: Delivery, **settings: object) -> list[str]:
+def words(of: Delivery, **settings: Any) -> list[str]:
     """What is posted, read back from the body."""
     found = []
     for request in posts(of, **settings):
@@ -178,7 +179,7 @@ def test_what_a_group_cannot_be_sent(kind: Kind):
 
 # --- as a user ------------------------------------------------------------------------------------------------------
 
-USER = {"mode": "user", "token": "secret-token", "team": TEAM, "to": GROUP}
+USER: dict[str, Any] = {"mode": "user", "token": "secret-token", "team": TEAM, "to": GROUP}
 
 
 def test_mode_user_posts_the_event():
@@ -204,7 +205,7 @@ def test_message_ids_are_the_same_at_every_try_and_differ_between_parts():
 
 
 def test_message_id_with_a_key_only_where_asked_for():
-    def fields(**settings: object) -> dict[str, list[str]]:
+    def fields(**settings: Any) -> dict[str, list[str]]:
         return parse_qs(posts(delivery(), **settings)[0].body.decode())
 
     assert set(fields()) == {"key", "message"}
