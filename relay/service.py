@@ -270,7 +270,7 @@ class Service:
         )
         await self._runner.setup()
         assert self._socket is not None
-        await web.SockSite(self._runner, self._socket, shutdown_timeout=5.0).start()
+        await web.SockSite(self._runner, self._socket).start()
 
     async def _start_workers(self) -> None:
         config = self.config
