@@ -397,11 +397,11 @@ class HookSender:
 
     async def _post(self, call: HookCall, entry: dict[str, Any]) -> HookAnswer:
         if self._session is None:
-            # Cookies are nobody's business here; a connection is not kept, so that a restart of the relay is no riddle.
+            # Connections are kept for a moment only, far shorter than any server would: no hook meets a closed one.
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=HOOK_TIMEOUT_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                connector=aiohttp.TCPConnector(limit=0, force_close=True),
+                connector=aiohttp.TCPConnector(limit=200, keepalive_timeout=2),
             )
         started = time.perf_counter()
         data, headers = call.body()
