@@ -31,6 +31,7 @@ log = logging.getLogger("relay.hooks")
 RETRY_AFTER_S = 5
 # A caller with a wrong key may ask this often a minute before it is told to slow down; right keys are never counted.
 WRONG_A_MINUTE = 120
+_SECRET_FIELDS = ("token", "key")
 _OK = orjson.dumps({"ok": True})
 
 
@@ -67,14 +68,11 @@ class Hooks:
         tail = request.match_info.get("tail", "")
         if connection is None:
             return _say(404, "There is no such hook address.")
-        if (limited := self._limited(request)) is not None:
-            return limited
         specified = connection.bridge.spec.hooks
         if SECRET_TAIL in specified:
             # The same answer as for an account that is not there: a stranger learns nothing.
             if not check_hook_secret(connection.secrets, tail):
-                self._count_wrong(request)
-                return _say(404, "There is no such hook address.")
+                return self._wrong_key(request, 404, "There is no such hook address.")
             tail = SECRET_TAIL
         elif tail not in specified:
             known = ", ".join(f"/hooks/{name}" + (f"/{t}" if t else "") for t in specified)
@@ -94,9 +92,8 @@ class Hooks:
             log.info("%s: %s", connection.name, e)
             return _say(400, str(e))
         except VerificationFailed as e:
-            self._count_wrong(request)
             log.warning("%s: refused a hook: %s", connection.name, e)
-            return _say(401, str(e))
+            return self._wrong_key(request, 401, str(e))
         except TimeoutError:
             return _say(408, f"The body did not come within {bodies.BODY_TIME_S:.0f} s.")
         except StoreUnavailable as e:
@@ -112,7 +109,7 @@ class Hooks:
         if isinstance(bridge, Answering) and bridge.answers(raw.tail):
             status, value = await bridge.answer(verified, self.lookups[connection.name])
             return _json(status, value)
-        body = raw.body or _form_as_bytes(raw)
+        body = _journalled(raw)
         for event in bridge.parse(verified):
             try:
                 taken = await self.intake.take(connection, event, body)
@@ -121,31 +118,38 @@ class Hooks:
             self.metrics.event(connection.name, taken.what)
         return _respond(200, _OK)
 
-    # --- too many wrong keys -----------------------------------------------------------------------------------------
-
-    def _limited(self, request: web.Request) -> web.Response | None:
-        tries = self._wrong.get(request.remote or "")
-        if not tries:
-            return None
-        horizon = time.monotonic() - 60
-        while tries and tries[0] < horizon:
-            tries.popleft()
-        if len(tries) < WRONG_A_MINUTE:
-            return None
-        return _say(429, "Too many wrong keys from here.", retry_after_s=60)
-
-    def _count_wrong(self, request: web.Request) -> None:
+    def _wrong_key(self, request: web.Request, status: int, sentence: str) -> web.Response:
+        """The answer to a wrong key; 429 to too many. A right key is never held up by somebody else's wrong ones,
+        which behind a proxy come from the same address."""
+        now = time.monotonic()
         if len(self._wrong) > 10_000:
             self._wrong.clear()
-        self._wrong.setdefault(request.remote or "", deque(maxlen=WRONG_A_MINUTE)).append(time.monotonic())
+        tries = self._wrong.setdefault(request.remote or "", deque(maxlen=WRONG_A_MINUTE))
+        too_many = len(tries) == WRONG_A_MINUTE and tries[0] > now - 60
+        tries.append(now)
+        if too_many:
+            return _say(429, "Too many wrong keys from here.", retry_after_s=60)
+        return _say(status, sentence)
 
 
-def _form_as_bytes(raw: RawRequest) -> bytes:
-    """A multipart body as it is journalled: its fields, and of its files the names and sizes. Tokens are left out."""
-    fields: dict[str, Any] = {k: v for k, v in raw.form if k not in ("token", "key")}
+def _journalled(raw: RawRequest) -> bytes:
+    """The body as it is kept: as it came, but without our key or token; of files only names and sizes."""
+    if not raw.form and not raw.uploads:
+        return raw.body if b"token" not in raw.body else _without_token(raw.body)
+    fields: dict[str, Any] = {k: v for k, v in raw.form if k not in _SECRET_FIELDS}
     if raw.uploads:
         fields["_files"] = [{"field": u.field, "filename": u.filename, "size": u.size} for u in raw.uploads]
     return orjson.dumps(fields)
+
+
+def _without_token(body: bytes) -> bytes:
+    try:
+        value = orjson.loads(body)
+    except ValueError:
+        return body
+    if not isinstance(value, dict):
+        return body
+    return orjson.dumps({k: v for k, v in value.items() if k not in _SECRET_FIELDS})
 
 
 def _say(status: int, sentence: str, *, retry_after_s: int | None = None) -> web.Response:

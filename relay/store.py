@@ -315,7 +315,7 @@ class Store:
             "accept",
             self.prefix,
             seen,
-            int(seen_ttl_s * 1000),
+            max(1, int(seen_ttl_s * 1000)),
             b"in" if number is None else number,
             channel,
             remote_user,
