@@ -89,6 +89,9 @@ CODES: dict[str, Meaning] = {
 
 # Free text, English and Russian. The document gives no list ("Описание ошибки"), so these look for what it must name.
 _ABOUT_KEY = re.compile(r"\b(api[ _-]?)?key\b|\btoken\b|\bintegration\b|\bunauthori[sz]ed\b|ключ|токен|интеграци", re.I)
+_ABOUT_ACCOUNT = re.compile(
+    r"suspend|\bblocked\b|\bunpaid\b|\bpayment\b|\bpaid\b|оплат|заблокирован|приостановлен", re.IGNORECASE
+)
 _ABOUT_RATE = re.compile(r"too (many|often|fast)|rate.?limit|слишком (много|часто)", re.I)
 _ABOUT_TEXT = re.compile(
     r"\b(message|text)\b.*\b(long|large|big|empty|blank|required|missing)\b|\b(empty|too long) (message|text)\b"
@@ -153,6 +156,8 @@ def meaning_of(envelope: Envelope, status: int) -> Meaning:
             return Meaning(Verdict.REJECTED, "bad_text", "", status)
         if _ABOUT_RATE.search(envelope.error):
             return CODES["RATE_LIMIT"]
+        if _ABOUT_ACCOUNT.search(envelope.error):
+            return CODES["ACCOUNT_SUSPENDED"]
         if _ABOUT_KEY.search(envelope.error):
             return Meaning(Verdict.CREDENTIALS, "bad_key", KEY_REMEDY, status)
     if status in (401, 402, 403):

@@ -147,7 +147,9 @@ async def _key(http: Http, client: TeamClient, settings: TeamSettings, keys: Seq
     meaning = meaning_of(envelope, response.status)
     words = envelope.words or foreign_words(response)
     if meaning.verdict is Verdict.CREDENTIALS:
-        return Check(ok=False, what=what, found=words, remedy=meaning.remedy or KEY_REMEDY, credentials=True)
+        # A code for a token means the key here: this request has nothing else to prove itself with.
+        remedy = KEY_REMEDY if meaning.remedy in ("", TOKEN_REMEDY) else meaning.remedy
+        return Check(ok=False, what=what, found=words, remedy=remedy, credentials=True)
     if envelope.ok is False and meaning.reason in ("bad_text", "bad_data"):
         return Check(ok=True, what=what, found="is taken")
     return Check(ok=None, what=what, found=f"cannot be told without posting: {words}")

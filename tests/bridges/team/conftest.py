@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from bridges.team import TeamBridge
 from bridges.team.client import Target, TeamClient
+from bridges.team.sandbox import TeamSandbox
 from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, SANDBOX_TOKEN, TeamSettings
 from relay.contract import RawRequest, SandboxOptions
 from tests.bridges.support import SessionHttp, context
@@ -75,7 +76,7 @@ class Running:
         async with self.session.post(f"{self.url}/_sandbox/switches", json=values) as answer:
             assert answer.status == 200, await answer.text()
 
-    async def act(self, name: str, **values: Any) -> Any:
+    async def act(self, name: str, /, **values: Any) -> Any:
         async with self.session.post(f"{self.url}/_sandbox/act/{name}", json=values) as answer:
             assert answer.status == 200, await answer.text()
             return await answer.json()
@@ -114,8 +115,6 @@ async def sandbox() -> AsyncIterator[Running]:
     port = holder.port
     await holder.close()
     assert port is not None
-
-    from bridges.team.sandbox import TeamSandbox
 
     url = f"http://127.0.0.1:{port}/sandbox/sales"
     settings = TeamSettings.model_validate({"kind": "team", "url": "sandbox", "key": KEY, "team": SANDBOX_TEAM})

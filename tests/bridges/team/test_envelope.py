@@ -40,6 +40,8 @@ def no(error: Any, **more: Any) -> dict[str, Any]:
         (no("Неверный ключ"), 200, CREDENTIALS, "bad_key"),
         (no("Интеграция отключена"), 200, CREDENTIALS, "bad_key"),
         (no("The integration is disabled"), 500, CREDENTIALS, "bad_key"),
+        (no("The account is suspended"), 200, CREDENTIALS, "unpaid"),
+        (no("Аккаунт заблокирован"), 200, CREDENTIALS, "unpaid"),
         (no("Too many requests"), 200, RETRY, "rate_limited"),
         (no("Слишком много запросов"), 200, RETRY, "rate_limited"),
         (no("Message is too long"), 200, REJECTED, "bad_text"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import shutil
@@ -201,8 +202,6 @@ async def test_the_documents_curl_command_unmodified(sandbox: Running, tmp_path:
         "    -F message='Ваше сообщение'"
     )
     command = documented.replace("http://127.0.0.1:8000", sandbox.url)
-    import asyncio
-
     ran = await asyncio.to_thread(
         subprocess.run, command, shell=True, capture_output=True, timeout=20, cwd=tmp_path, check=False
     )
