@@ -37,8 +37,11 @@ def way(card: ContactCard, limits: Limits, now_ms: int, *, comment_answered: boo
     comment that can no longer be answered is no obstacle to someone who has also written directly.
     """
     window_ms = int((limits.reply_window_s or 0) * 1000)
-    direct = Way(deadline_ms=card.dm_ms + window_ms if window_ms else 0)
-    direct_open = bool(card.dm_ms) and (not window_ms or now_ms < card.dm_ms + window_ms)
+    closes = card.dm_ms + window_ms if window_ms and card.dm_ms else 0
+    # A window that has closed by our reckoning is no reason not to try: only the channel knows for certain. But no
+    # retry goes past one that is still open.
+    direct = Way(deadline_ms=closes if closes > now_ms else 0)
+    direct_open = bool(card.dm_ms) and (not window_ms or closes > now_ms)
     if card.last_kind == "comment" and card.comment_id:
         comment_ms = int((limits.comment_window_s or 0) * 1000)
         in_time = not comment_ms or now_ms < card.comment_ms + comment_ms
@@ -54,7 +57,4 @@ def way(card: ContactCard, limits: Limits, now_ms: int, *, comment_answered: boo
             return NoWay(notice="comment_already_answered", facts=(("number", str(card.contact.id)),))
         hours = str(round(comment_ms / 3_600_000))
         return NoWay(notice="comment_too_old", facts=(("number", str(card.contact.id)), ("hours", hours)))
-    if window_ms and card.dm_ms and not direct_open:
-        hours = str(round(window_ms / 3_600_000))
-        return NoWay(notice="window_closed", facts=(("number", str(card.contact.id)), ("hours", hours)))
     return direct

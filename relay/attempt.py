@@ -57,6 +57,8 @@ class Attempts:
         self.retries = retries
         self.pause_s = pause_s
         self.on_attempt = on_attempt
+        # Asked once: isinstance() on a protocol costs as much as parsing a message.
+        self._multi = {name: c.bridge for name, c in registry.accounts.items() if isinstance(c.bridge, MultiStep)}
         self._memories = {name: StoreMemory(store, name) for name in registry.accounts}
 
     async def __call__(self, destination: str, lane: Held, head: Head, probing: bool) -> Finish:
@@ -117,8 +119,8 @@ class Attempts:
                 return Outcome(verdict=Verdict.ACCEPTED, reason="nothing_left"), False
             part = self._with_links(connection.name, parts[head.part])
             more = head.part + 1 < len(parts)
-            if isinstance(bridge, MultiStep):
-                outcome = await bridge.send(delivery, part, http, self._memories[connection.name])
+            if (multi := self._multi.get(connection.name)) is not None:
+                outcome = await multi.send(delivery, part, http, self._memories[connection.name])
             else:
                 request = bridge.render(delivery, part)
                 if request.echo:

@@ -54,6 +54,7 @@ class Hooks:
         self.metrics = metrics
         self.max_body = max_body
         self.spool = spool
+        self._answering = {n: c.bridge for n, c in registry.accounts.items() if isinstance(c.bridge, Answering)}
         self._wrong: dict[str, deque[float]] = {}
 
     def add_routes(self, app: web.Application) -> None:
@@ -106,8 +107,8 @@ class Hooks:
     async def _take(self, request: web.Request, connection: Connection, raw: RawRequest) -> web.Response:
         bridge = connection.bridge
         verified = bridge.verify(raw)
-        if isinstance(bridge, Answering) and bridge.answers(raw.tail):
-            status, value = await bridge.answer(verified, self.lookups[connection.name])
+        if (answering := self._answering.get(connection.name)) is not None and answering.answers(raw.tail):
+            status, value = await answering.answer(verified, self.lookups[connection.name])
             return _json(status, value)
         body = _journalled(raw)
         for event in bridge.parse(verified):

@@ -81,7 +81,6 @@ NOTICES: Mapping[str, Notice] = {
         "it may not have arrived, or not whole: asks to send it again", {"number": "42", "text": _TEXT}
     ),
     "deadline_passed": Notice("the reply window closed before it could be sent", {"number": "42", "text": _TEXT}),
-    "window_closed": Notice("the channel lets nobody write any more", {"number": "42", "hours": "24"}),
     "not_delivered_to_desk": Notice(
         "a customer's message was given up for one desk; said at the others",
         {"number": "42", "text": _TEXT, "destination": "sales", "words": "HTTP 500"},

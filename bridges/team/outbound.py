@@ -12,7 +12,7 @@ What a group sees of conversation 42, and why none of it can be taken for an ans
 
 from __future__ import annotations
 
-import unicodedata
+import re
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -36,19 +36,24 @@ _MESSAGE_IDS = uuid.UUID("6f0c3f0e-8e53-5d1c-9a53-3f2f2a9d1c42")
 _TEMPLATES = {Kind.MESSAGE: "message", Kind.COMMENT: "comment", Kind.MIRROR: "mirror", Kind.NOTICE: "notice"}
 
 # Characters that turn the direction of everything after them: in a name they would garble the line around it.
-_DIRECTION = {ord(c): None for c in "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
+_DIRECTION = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
+# Unicode's control characters (Cc) but for line break and tab; `\r` has become a line break before.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def one_line(text: str, limit: int = NAME_CHARS) -> str:
     """A name on one line, without marks that turn the writing direction, at most `limit` characters."""
-    flat = " ".join(plain(text).translate(_DIRECTION).split())
+    if not text:
+        return ""
+    flat = " ".join(_DIRECTION.sub("", plain(text)).split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 
 
 def plain(text: str) -> str:
     """Text the server gives back unchanged, so that our own posts are recognised: facts 1.9, `\\r` is dropped."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode("utf-8")
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc").strip()
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
 def disarmed(text: str) -> str:
@@ -115,6 +120,8 @@ def facts_of(delivery: Delivery) -> dict[str, Any]:
 
 def words_of(part: Part, context: BridgeContext) -> str:
     """The exact text of one post: the part's words and a line for each file."""
+    if not part.attachments:
+        return part.text  # plain already
     lines = [
         plain(
             context.texts.message(
@@ -127,7 +134,7 @@ def words_of(part: Part, context: BridgeContext) -> str:
         for attachment in part.attachments
     ]
     beside = len(lines) == 1 and part.text.endswith((":", ")")) and "\n" not in part.text
-    return plain((" " if beside else "\n").join([part.text, *lines]) if lines else part.text)
+    return plain((" " if beside else "\n").join([part.text, *lines]))
 
 
 def render_request(
@@ -135,12 +142,13 @@ def render_request(
 ) -> OutboundRequest:
     """The request that posts this part; `echo` is its exact text."""
     text = words_of(part, context)
-    message_id = message_id_of(delivery.id, part)
     if settings.mode == "user":
         target = Target(url=context.url, token=settings.token.get_secret_value() if settings.token else "")
-        return updated_request(target, settings.team or "", to=settings.to or "", text=text, message_id=message_id)
+        return updated_request(
+            target, settings.team or "", to=settings.to or "", text=text, message_id=message_id_of(delivery.id, part)
+        )
     # One id for several groups would name two messages, so it goes only where there is one group.
-    chosen = message_id if settings.send_message_id and len(keys) == 1 else ""
+    chosen = message_id_of(delivery.id, part) if settings.send_message_id and len(keys) == 1 else ""
     return message_request(context.url, key=",".join(keys), message=text, message_id=chosen)
 
 
