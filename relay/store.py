@@ -674,7 +674,9 @@ class Store:
             if await redis.hget(self.key(f"dest:{name}"), "paused") == b"other_account":
                 # A person says that the new account is meant.
                 await redis.hdel(self.key("identity"), name)
-            gone = await redis.hdel(self.key(f"dest:{name}"), "paused", "open", "probe", "pause", "words", "since")
+            gone = await redis.hdel(
+                self.key(f"dest:{name}"), "paused", "open", "probe", "prober", "pause", "words", "since"
+            )
             await redis.delete(self.key(f"failing:{name}"))
             await redis.hdel(self.key(f"dest:{name}"), "fails")
             await redis.publish(self.key("bell"), name)

@@ -39,7 +39,7 @@ while taken < want do
         local token = redis.call('HINCRBY', P .. 'seq', 'fence', 1)
         redis.call('HSET', lock, 't', token, 'w', ARGV[2])
         redis.call('ZADD', queue, now + ARGV[3], job)
-        if st[2] then redis.call('HSET', at, 'probe', now + ARGV[3]) end
+        if st[2] then redis.call('HSET', at, 'probe', now + ARGV[3], 'prober', token) end
         local payload = redis.call('GET', 'arq:job:' .. job)
         local known = not payload or string.find(payload, '"f":"drain"', 1, true)
         out[#out + 1] = { n, job, string.format('%d', token), had[2] and '1' or '0', known and '' or payload, unpack(first) }

@@ -19,7 +19,10 @@ local function message_of(did) return string.match(did, '^(.*)%-%d+$') end
 local function arm(dest, n, now)
   local lock, queue = lock_key(dest, n), queue_key(dest)
   local g = redis.call('HGET', lock, 'g')
-  if g and redis.call('ZSCORE', queue, dest .. ':' .. n .. ':' .. g) then return false end
+  if g then
+    if redis.call('ZSCORE', queue, dest .. ':' .. n .. ':' .. g) then return false end
+    redis.call('DEL', 'arq:job:' .. dest .. ':' .. n .. ':' .. g)
+  end
   g = redis.call('HINCRBY', P .. 'seq', 'fence', 1)
   local job = dest .. ':' .. n .. ':' .. g
   redis.call('DEL', lock)

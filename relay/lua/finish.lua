@@ -31,7 +31,7 @@ if redis.call('LINDEX', lane, 0) == did then
   if verdict == 'ok' or verdict == 'part' then
     if redis.call('HDEL', at, 'fails') == 1 then redis.call('DEL', P .. 'failing:' .. dest) end
     if redis.call('HEXISTS', at, 'open') == 1 then
-      redis.call('HDEL', at, 'open', 'probe', 'pause')
+      redis.call('HDEL', at, 'open', 'probe', 'pause', 'prober')
       news = 'closed'
       -- The destination is back: lanes asleep on their schedule need not wait for it, but come one after another.
       local i = 0
@@ -79,11 +79,14 @@ if redis.call('LINDEX', lane, 0) == did then
   elseif verdict == 'hold' then
     due = now + ARGV[8]
   else
-    local open = redis.call('HMGET', at, 'open', 'pause')
+    local open = redis.call('HMGET', at, 'open', 'pause', 'prober')
     if open[1] then
-      -- The probe failed: wait longer, use up no try.
-      local pause = math.min(tonumber(open[2]) * 2, tonumber(ARGV[19]))
-      redis.call('HSET', at, 'probe', now + pause, 'pause', pause, 'words', ARGV[12])
+      -- No try is used up. Only the probe's own failure lengthens the pause: what was under way when the breaker opened
+      -- says nothing new, and a hundred of those would make the first pause the longest one.
+      if open[3] == ARGV[4] then
+        local pause = math.min(tonumber(open[2]) * 2, tonumber(ARGV[19]))
+        redis.call('HSET', at, 'probe', now + pause, 'pause', pause, 'words', ARGV[12])
+      end
       due = now
     else
       redis.call('HINCRBY', key, 't', 1)
