@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, TypeVar
-from urllib.parse import quote, quote_plus, urlencode
+from urllib.parse import quote, urlencode
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -71,6 +72,15 @@ class Target:
         return by_token + by_cookie
 
 
+_UNSAFE = re.compile(rb"[^A-Za-z0-9_.~ -]+")
+
+
+def form_value(text: str) -> bytes:
+    """A value of an urlencoded form. By hand, a run of bytes at a time: it is part of every message's cost."""
+    escaped = _UNSAFE.sub(lambda run: b"%" + run[0].hex("%").upper().encode(), text.encode("utf-8", "replace"))
+    return escaped.replace(b" ", b"+")
+
+
 # --- requests ------------------------------------------------------------------------------------------------------
 
 
@@ -79,18 +89,18 @@ def message_request(url: str, *, key: str, message: str | None, message_id: str 
 
     `message=None` leaves the field out, which posts nothing and so tries the key.
     """
-    body = f"key={quote_plus(key, errors='replace')}"
+    body = b"key=" + form_value(key)
     if message is not None:
-        body += f"&message={quote_plus(message, errors='replace')}"
+        body += b"&message=" + form_value(message)
     if message_id:
-        body += f"&message_id={quote_plus(message_id)}"
+        body += b"&message_id=" + form_value(message_id)
     address = f"{url}/api/message"
     return OutboundRequest(
         method="POST",
         url=address,
         safe_url=address,
         headers=(("Accept", _JSON),),
-        body=body.encode(),
+        body=body,
         content_type=_FORM,
         echo=message or "",
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 from bridges.sandbox_kit import Ids
 
-MESSAGES_PER_CHAT = 2000
+MESSAGES = 20_000  # of all chats together
 MANY = 5000  # of anything else that strangers can make: the oldest goes
 SMS_CODE_DIGITS = 4  # Team API v3, sms-login: code_length
 SMS_VALID_S = 300.0
@@ -179,7 +179,7 @@ class World:
         self.qr: OrderedDict[str, QrCode] = OrderedDict()  # by token
         self.teams: OrderedDict[str, Team] = OrderedDict()
         self.chats: OrderedDict[str, deque[Message]] = OrderedDict()
-        self.by_id: dict[str, Message] = {}
+        self.by_id: OrderedDict[str, Message] = OrderedDict()  # in the order of their coming
 
     def now(self) -> float:
         """The server's clock: seconds since 1970."""
@@ -249,18 +249,19 @@ class World:
     # messages
 
     def add_message(self, **fields: Any) -> Message:
-        """A new message at the end of its chat. The oldest of a full chat is forgotten."""
+        """A new message at the end of its chat. The oldest message of all is forgotten when there are too many."""
         now = self.now()
-        chat = self.chats.get(fields["chat"])
-        if chat is None:
-            chat = deque()
-            remember(self.chats, fields["chat"], chat)
+        chat = self.chats.setdefault(fields["chat"], deque())
         fields["message_id"] = fields.get("message_id") or self.ids.uuid()
         message = Message(created=now, gentime=int(now * 1e9), prev=chat[-1].message_id if chat else "", **fields)
         chat.append(message)
         self.by_id[message.message_id] = message
-        if len(chat) > MESSAGES_PER_CHAT:
-            self.by_id.pop(chat.popleft().message_id, None)
+        if len(self.by_id) > MESSAGES:
+            _, oldest = self.by_id.popitem(last=False)
+            old = self.chats[oldest.chat]
+            old.popleft()
+            if not old:
+                del self.chats[oldest.chat]
         return message
 
     # usage

@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote_plus, unquote, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bridges.team.client import Target, TeamClient, cookie_of
+from bridges.team.client import Target, TeamClient, cookie_of, form_value
 from bridges.team.shapes import Device, Features, Group, Invitation
 from relay.errors import RemoteError
 from relay.model import OutboundRequest, RawResponse
@@ -273,6 +275,11 @@ async def test_message():
     with pytest.raises(RemoteError, match="API key") as caught:
         await TeamClient(Scripted({"ok": False, "error": "Неверный ключ"}), Target(url="https://x")).message("k", "a")
     assert caught.value.code == "bad_key"
+
+
+@given(st.text())
+def test_form_values_are_what_the_library_makes(text: str):
+    assert form_value(text).decode() == quote_plus(text, errors="replace")
 
 
 async def test_ping_with_its_parameters():

@@ -11,6 +11,8 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
+from bridges.sandbox_kit import Ids
+from bridges.team import sandbox_world
 from bridges.team.client import Target, TeamClient
 from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, SANDBOX_TOKEN
 from relay.contract import RawRequest
@@ -524,3 +526,16 @@ async def test_actions_say_what_is_wrong(sandbox: Running):
     added = await sandbox.act("add_person", name="Ivan Ivanov")
     said = await sandbox.act("say", text="hi", sender="Ivan")
     assert (said["sender"], said["name"]) == (added["jid"], "Ivan Ivanov")
+
+
+def test_the_world_forgets_its_oldest_messages(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sandbox_world, "MESSAGES", 5)
+    world = sandbox_world.World(Ids(1))
+    for i in range(12):
+        world.add_message(
+            team="t", chat=f"g-{i % 5}" if i < 8 else "g-x", chat_type="group", sender="d", sender_name="n", text=str(i)
+        )
+    kept = sorted(int(message.text) for chat in world.chats.values() for message in chat)
+    assert kept == [7, 8, 9, 10, 11]
+    assert sorted(int(message.text) for message in world.by_id.values()) == kept
+    assert sorted(world.chats) == ["g-2", "g-x"]
