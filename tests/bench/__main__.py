@@ -1,0 +1,162 @@
+"""`python -m tests.bench`: see the package's docstring; `--help` has the switches."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import uvloop
+
+from relay.embedded import find_server
+from tests.bench import modes, slow_disk, usage
+from tests.bench.driver import Driver
+from tests.bench.endpoints import Sink
+from tests.bench.goals import goal_table
+from tests.bench.modes import QUICK, Plan, Row, measure, warm_up
+from tests.bench.report import Figures, mode_table, noise
+from tests.bench.subjects import DidNotStart, Forwarder, PlainArq, Relay, Subject
+
+SLOW_DISK_SUBJECTS = ("run, always", "serve + worker, always", "arq, always")
+
+
+def subjects() -> list[Subject]:
+    """In the order in which each round takes them."""
+    return [
+        Forwarder(),
+        Relay("always"),
+        Relay("everysec"),
+        Relay("always", split=True),
+        Relay("everysec", split=True),
+        PlainArq("always"),
+        PlainArq("everysec"),
+    ]
+
+
+def say(text: str) -> None:
+    """Progress, apart from the report."""
+    print(text, file=sys.stderr, flush=True)
+
+
+async def bench(chosen: Sequence[Subject], wanted: Sequence[str], plan: Plan, where: Path) -> list[Row]:
+    """All rounds: each round takes every subject once, so that what the machine does otherwise hits all alike."""
+    rows: list[Row] = []
+    sink = Sink()
+    await sink.start()
+    library = slow_disk.build(where) if any(m in wanted for m in modes.ON_A_SLOW_DISK) else None
+    if library is None and any(m in wanted for m in modes.ON_A_SLOW_DISK):
+        say("The slow disk is left out: it needs a C compiler (cc, gcc or clang), and there is none that works here.")
+    try:
+        for number in range(1, plan.rounds + 1):
+            for subject in chosen:
+                normal = [m for m in modes.ON_THIS_DISK if m in wanted]
+                rows += await _one(subject, normal, number, sink, plan, where, None)
+            for subject in chosen:
+                slowed = [m for m in modes.ON_A_SLOW_DISK if m in wanted]
+                if library is not None and subject.name in SLOW_DISK_SUBJECTS:
+                    rows += await _one(subject, slowed, number, sink, plan, where, library)
+    finally:
+        await sink.stop()
+    return rows
+
+
+async def _one(
+    subject: Subject, wanted: Sequence[str], number: int, sink: Sink, plan: Plan, where: Path, library: Path | None
+) -> list[Row]:
+    if not wanted:
+        return []
+    place = Path(tempfile.mkdtemp(prefix="s", dir=where))
+    rows: list[Row] = []
+    try:
+        await subject.start(place, sink.url, library)
+        driver = Driver(sink, subject.target)
+        await warm_up(driver, sink, replace(plan, warm_up=100) if library else plan)
+        for mode in wanted:
+            row = await measure(mode, number, subject, driver, sink, plan)
+            rows.append(row)
+            say(f"round {number}: {subject.name}: {mode}: {_short(row)}")
+    except (DidNotStart, RuntimeError, OSError) as e:
+        say(f"round {number}: {subject.name}: broken off: {e}")
+    finally:
+        await subject.stop()
+        shutil.rmtree(place, ignore_errors=True)
+    return rows
+
+
+def _short(row: Row) -> str:
+    if row.tally is None:
+        return f"{row.cpu_app_us:.2f} + {row.cpu_store_us:.2f} % of a core"
+    t = row.tally
+    wrong = f"lost {t.lost}, doubled {t.doubled}, out of order {t.out_of_order}"
+    return (
+        f"{t.relayed_per_s:.0f}/s, end to end {t.end_to_end_ms.p50:.2f} / {t.end_to_end_ms.p99:.2f} ms, {wrong}; "
+        f"others took {row.others:.0%} of the machine"
+    )
+
+
+def about() -> dict[str, str]:
+    """What was measured on what."""
+    server = subprocess.run([str(find_server()), "--version"], capture_output=True, text=True, check=False).stdout
+    return {
+        "machine": usage.machine(),
+        "python": platform.python_version(),
+        "store": " ".join(server.split()[:3]),
+        **{name: version(name) for name in ("aiohttp", "arq", "redis", "hiredis", "uvloop")},
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def render(rows: Sequence[Row], facts: dict[str, str], plan: Plan) -> str:
+    """The whole report."""
+    figures = Figures(rows)
+    out = [
+        ", ".join(f"{k} {v}" if k != "machine" else v for k, v in facts.items()),
+        f"Medians of {plan.rounds} interleaved round{'s' * (plan.rounds != 1)}; 500-byte hooks over 50 connections. "
+        "× (a): against the in-memory forwarder; × (b): against plain arq with the same fsync.",
+        noise(figures),
+    ]
+    for mode in figures.modes():
+        out += ["", f"### {mode[0].upper()}{mode[1:]}", "", mode_table(figures, mode)]
+    out += ["", "### Goals", "", goal_table(figures)]
+    return "\n".join(out)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measures the relay on this machine.")
+    parser.add_argument("--quick", action="store_true", help="one short round: whether it works, not how fast")
+    parser.add_argument("--rounds", type=int, help="how many rounds (default 3)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure of every round to FILE")
+    parser.add_argument("--only", action="append", metavar="NAME", help="subjects whose name contains NAME; repeatable")
+    parser.add_argument("--mode", action="append", metavar="NAME", help="modes whose name contains NAME; repeatable")
+    parser.add_argument("--dir", type=Path, help="where stores are kept meanwhile, that is, the disk to be measured")
+    args = parser.parse_args()
+
+    plan = QUICK if args.quick else Plan()
+    if args.rounds:
+        plan = replace(plan, rounds=args.rounds)
+    chosen = [s for s in subjects() if not args.only or any(name in s.name for name in args.only)]
+    every = (*modes.ON_THIS_DISK, *modes.ON_A_SLOW_DISK)
+    wanted = [m for m in every if not args.mode or any(name in m for name in args.mode)]
+    if not chosen or not wanted:
+        parser.error(f"subjects are {', '.join(s.name for s in subjects())}; modes are {', '.join(every)}")
+    with tempfile.TemporaryDirectory(prefix="relay-bench-", dir=args.dir) as where:
+        rows = uvloop.run(bench(chosen, wanted, plan, Path(where)))
+    facts = about()
+    print(render(rows, facts, plan))
+    if args.json:
+        value = {"about": facts, "plan": asdict(plan), "rows": [r.as_json() for r in rows]}
+        args.json.write_text(json.dumps(value, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
