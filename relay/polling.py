@@ -19,6 +19,7 @@ log = logging.getLogger("relay.polling")
 
 LEASE_S = 15.0
 FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
+CATCH_UP_EVERY_S = 600.0
 
 
 class Pollers:
@@ -43,7 +44,8 @@ class Pollers:
         return found
 
     async def _run(self, connection: Connection) -> None:
-        """For ever: hold the lease, catch up, then poll if the settings ask for it; back off on trouble."""
+        """For ever: hold the lease, catch up, then poll if the settings ask for it, else catch up again after a while;
+        back off on trouble."""
         bridge, pause = connection.bridge, FIRST_PAUSE_S
         memory = StoreMemory(self.store, connection.name)
         http = self.senders[connection.name]
@@ -63,8 +65,10 @@ class Pollers:
                             for event in events:
                                 await self.intake.take(connection, event, b"")
                     else:
-                        renewing.cancel()
-                        return
+                        # Also while all is well: a hook may have got lost, and a bridge that looks often knows that
+                        # what it finds is younger than the keys by which repeats are told (`keys.SEEN_TTL_S`).
+                        pause = FIRST_PAUSE_S
+                        await asyncio.sleep(CATCH_UP_EVERY_S)
                     renewing.cancel()
             except* (RelayError, ReplyError, OSError) as group_error:
                 log.warning("%s: polling: %s; again in %.0f s", connection.name, group_error.exceptions[0], pause)
