@@ -1,0 +1,23 @@
+"""All experiments, listed by hand: importing a module registers what is in it."""
+
+from __future__ import annotations
+
+import re
+
+from tests.faults import killing
+from tests.faults.experiment import ALL
+
+MODULES = (killing,)
+
+
+def in_order() -> list[str]:
+    """The numbers of RELIABILITY section 5; a letter marks a variation of ours."""
+
+    def place(number: str) -> tuple[int, str]:
+        found = re.fullmatch(r"(\d+)(\w*)", number)
+        return (int(found[1]), found[2]) if found else (10_000, number)
+
+    return sorted(ALL, key=place)
+
+
+__all__ = ["ALL", "MODULES", "in_order"]

@@ -1,0 +1,207 @@
+"""What an experiment is: a number, a title, a function with two sizes, and a report that is filled while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.harness import Ledger, Tally
+
+RECOVERY_LIMIT_S = 10.0  # lanes move again within this after a kill -9, p99
+
+
+@dataclass
+class Report:
+    """What one run found. `check` notes a pass criterion; all of them must hold."""
+
+    number: str = ""
+    title: str = ""
+    messages: int = 0
+    lost: int = 0
+    out_of_order: int = 0
+    doubled: int = 0
+    doubled_allowed: int = 0
+    recoveries_s: list[float] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    took_s: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+    def check(self, holds: bool, sentence: str) -> None:
+        """A pass criterion; `sentence` says what was found."""
+        if not holds:
+            self.failures.append(sentence)
+
+    def note(self, sentence: str) -> None:
+        """Something worth reading beside the figures."""
+        self.notes.append(sentence)
+
+    def count(self, tally: Tally, *, doubled_allowed: int = 0) -> None:
+        """Add what a ledger says. Nothing lost, nothing out of order, and no more doubled than the fault explains."""
+        self.messages += tally.sent
+        self.lost += len(tally.lost)
+        self.out_of_order += len(tally.out_of_order)
+        self.doubled += len(tally.doubled)
+        self.doubled_allowed += doubled_allowed
+        self.check(not tally.lost, f"lost: {tally.lost[:5]}")
+        self.check(not tally.out_of_order, f"out of order: {tally.out_of_order[:5]}")
+        self.check(
+            len(tally.doubled) <= doubled_allowed,
+            f"{len(tally.doubled)} doubled, {doubled_allowed} explained: {tally.doubled[:5]}",
+        )
+
+    @property
+    def recovery_p99_s(self) -> float | None:
+        return quantile(self.recoveries_s, 0.99) if self.recoveries_s else None
+
+    def check_recovery(self, limit_s: float = RECOVERY_LIMIT_S) -> None:
+        """Lanes moved again in time, p99."""
+        if (p99 := self.recovery_p99_s) is not None:
+            self.check(p99 <= limit_s, f"lanes moved again only after {p99:.1f} s (p99; allowed {limit_s:g} s)")
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json` and for comparing runs."""
+        return {
+            "experiment": self.number,
+            "title": self.title,
+            "messages": self.messages,
+            "lost": self.lost,
+            "out_of_order": self.out_of_order,
+            "doubled": self.doubled,
+            "doubled_allowed": self.doubled_allowed,
+            "recovery_s": {
+                "median": quantile(self.recoveries_s, 0.5) if self.recoveries_s else None,
+                "p99": self.recovery_p99_s,
+                "count": len(self.recoveries_s),
+            },
+            "passed": self.passed,
+            "failures": self.failures,
+            "notes": self.notes,
+            "took_s": round(self.took_s, 1),
+        }
+
+    def __str__(self) -> str:
+        lines = [
+            f"#{self.number} {self.title}: {self.messages} messages, {self.lost} lost, {self.out_of_order} out of "
+            f"order, {self.doubled} doubled ({self.doubled_allowed} explained)",
+            *self.notes,
+            *(f"FAILED {failure}" for failure in self.failures),
+        ]
+        return "\n  ".join(lines)
+
+
+Run = Callable[..., Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """`run(folder, report, **sizes)`; `short` and `full` are the sizes."""
+
+    number: str
+    title: str
+    run: Run
+    short: dict[str, Any] | None  # None: too long for every day
+    full: dict[str, Any]
+
+    @property
+    def in_short(self) -> bool:
+        """Whether it is part of `make test`."""
+        return self.short is not None
+
+    async def __call__(self, folder: Path, *, full: bool = False) -> Report:
+        """Run it in an empty folder. An exception is a failure of the experiment, not of the runner."""
+        report = Report(number=self.number, title=self.title)
+        began = time.monotonic()
+        try:
+            await self.run(folder, report, **(self.full if full else self.short or {}))
+        except asyncio.CancelledError:
+            raise
+        except Exception as e:
+            report.failures.append(f"broke off: {type(e).__name__}: {e}"[:1500])
+            report.took_s = time.monotonic() - began
+            if not full:
+                raise
+        report.took_s = time.monotonic() - began
+        return report
+
+
+ALL: dict[str, Experiment] = {}
+
+
+def experiment(number: str, title: str, *, short: dict[str, Any] | None, full: dict[str, Any]) -> Callable[[Run], Run]:
+    """Registers a function as an experiment."""
+
+    def register(run: Run) -> Run:
+        assert number not in ALL, number
+        ALL[number] = Experiment(number=number, title=title, run=run, short=short, full=full)
+        return run
+
+    return register
+
+
+# --- pure helpers -----------------------------------------------------------------------------------------------------
+
+
+def quantile(values: Iterable[float], q: float) -> float:
+    """The value below which a share `q` of them lies (nearest rank). Raises IndexError for none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
+
+
+def stale_doubles(ledger: Ledger) -> list[tuple[int, int]]:
+    """Repeats of something that was not the last to arrive in its conversation: a fault can explain a repeat of the
+    message in flight, never one of an older message."""
+    last: dict[int, int] = {}
+    seen: set[tuple[int, int]] = set()
+    found = []
+    for a in ledger.all:
+        if not a.taken or a.conversation < 0:
+            continue
+        place = (a.conversation, a.sequence)
+        if place in seen and last[a.conversation] != a.sequence:
+            found.append(place)
+        if place not in seen:
+            last[a.conversation] = a.sequence
+        seen.add(place)
+    return found
+
+
+class Recovery:
+    """Measures how long lanes stand still after a fault: from `strike` until the next arrival of each conversation that
+    had something on its way then."""
+
+    def __init__(self, ledger: Ledger, acknowledged: dict[int, list[int]]) -> None:
+        self.ledger = ledger
+        self.acknowledged = acknowledged
+        self._strikes: list[tuple[float, set[int]]] = []
+
+    def strike(self, at: float | None = None) -> None:
+        """A fault happens now (`time.time()`), or happened at `at`."""
+        arrived: dict[int, int] = {}
+        for a in self.ledger.all:
+            if a.taken:
+                arrived[a.conversation] = max(arrived.get(a.conversation, -1), a.sequence)
+        waiting = {c for c, s in self.acknowledged.items() if s and s[-1] > arrived.get(c, -1)}
+        self._strikes.append((time.time() if at is None else at, waiting))
+
+    def times_s(self) -> list[float]:
+        """One per conversation and strike; a conversation struck again before it moved counts from its last strike."""
+        found = []
+        for i, (at, waiting) in enumerate(self._strikes):
+            until = self._strikes[i + 1][0] if i + 1 < len(self._strikes) else float("inf")
+            left = set(waiting)
+            for a in self.ledger.all:
+                if a.at <= at or a.conversation not in left:
+                    continue
+                if a.at > until:
+                    break
+                left.discard(a.conversation)
+                found.append(a.at - at)
+        return found

@@ -1,0 +1,155 @@
+"""Processes killed, stopped and suspended: experiments 1, 3, 4."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.faults.bench import Bench, external_store, write_spread
+from tests.faults.experiment import Recovery, Report, experiment, stale_doubles
+from tests.harness import Arrival, Reply
+
+SLOTS = 100  # delivery.concurrency's default
+
+
+def slow_by(seconds: float) -> Callable[[Arrival], Reply]:
+    """A receiver that takes its time, so that something is in flight at any moment."""
+    reply = Reply(delay_s=seconds)
+
+    def script(_: Arrival) -> Reply:
+        return reply
+
+    return script
+
+
+@experiment(
+    "1",
+    "kill -9 the worker at random",
+    short={"messages": 600, "conversations": 60, "kills": 2, "over_s": 3.0},
+    full={"messages": 20_000, "conversations": 200, "kills": 50, "over_s": 200.0},
+)
+async def worker_killed(
+    folder: Path, report: Report, *, messages: int, conversations: int, kills: int, over_s: float
+) -> None:
+    """serve and worker apart; the worker is killed and started again, at once, as a supervisor would."""
+    rng = random.Random(1)
+    async with Bench(folder, shape="apart", script=slow_by(0.03)) as bench:
+        customer = bench.customer()
+        worker = bench.workers[0]
+        recovery = Recovery(bench.panel.ledger, customer.acknowledged)
+        writing = asyncio.create_task(write_spread(customer, conversations, messages // conversations, over_s))
+        for i in range(kills):
+            if i:
+                await worker.start(90)
+            await asyncio.sleep(rng.uniform(0.3, max(0.8, over_s / kills - 2)))
+            worker.kill()
+            recovery.strike()
+        await worker.start(90)
+        await writing
+        tally = await bench.drained(60 + messages / 200)
+        report.count(tally, doubled_allowed=kills * SLOTS)
+        stale = stale_doubles(bench.panel.ledger)
+        report.check(not stale, f"repeats of what was not in flight: {stale[:5]}")
+        report.recoveries_s += recovery.times_s()
+        report.check_recovery()
+        doubted = sum("taken_over" in d.get("l", "") for d in (await bench.deliveries()).values())
+        report.check(doubted >= len(tally.doubled), f"{len(tally.doubled)} doubled, but only {doubted} traces say so")
+
+
+@experiment(
+    "1b",
+    "kill -9 one of two workers at random, 2 + 2 processes",
+    short=None,
+    full={"messages": 20_000, "conversations": 200, "kills": 30, "over_s": 150.0},
+)
+async def one_of_two_killed(
+    folder: Path, report: Report, *, messages: int, conversations: int, kills: int, over_s: float
+) -> None:
+    """Two serve and two worker processes on one external store; the killed worker's lanes go to the other."""
+    rng = random.Random(11)
+    async with (
+        external_store(folder / "store") as store,
+        Bench(folder, shape="two", store=store.url, script=slow_by(0.03)) as bench,
+    ):
+        half = conversations // 2
+        each = messages // conversations
+        one, other = bench.customer(), bench.customer(web=1)
+        recovery = Recovery(bench.panel.ledger, bench.acknowledged)
+        writing = asyncio.gather(
+            write_spread(one, half, each, over_s), write_spread(other, half, each, over_s, first=half)
+        )
+        for i in range(kills):
+            await asyncio.sleep(rng.uniform(0.3, max(0.8, over_s / kills - 2)))
+            worker = bench.workers[i % 2]
+            worker.kill()
+            recovery.acknowledged = bench.acknowledged
+            recovery.strike()
+            await worker.start(90)
+        await writing
+        report.count(await bench.drained(60 + messages / 200), doubled_allowed=kills * SLOTS)
+        stale = stale_doubles(bench.panel.ledger)
+        report.check(not stale, f"repeats of what was not in flight: {stale[:5]}")
+        report.recoveries_s += recovery.times_s()
+        report.check_recovery()
+
+
+@experiment(
+    "3",
+    "kill -9 the web process, with a sender that repeats",
+    short={"messages": 600, "conversations": 50, "kills": 2},
+    full={"messages": 20_000, "conversations": 200, "kills": 50},
+)
+async def web_killed(folder: Path, report: Report, *, messages: int, conversations: int, kills: int) -> None:
+    """The worker lives on; every hook that was answered 200, and every one repeated until it was, arrives once."""
+    rng = random.Random(3)
+    async with Bench(folder, shape="apart") as bench:
+        web = bench.webs[0]
+        customer = bench.customer(retry_for_s=300)
+        writing = asyncio.create_task(
+            customer.write_all(conversations, messages // conversations, at_once=min(50, conversations))
+        )
+        done = 0
+        for i in range(kills):
+            # Evenly over the messages, however fast they are.
+            goal = messages * (i + rng.uniform(0.2, 0.8)) / kills
+            while done < goal and not writing.done():
+                await asyncio.sleep(0.01)
+                done = sum(map(len, customer.acknowledged.values()))
+            web.kill()
+            await web.start(90)
+        await writing
+        report.check(not customer.unsure, f"{len(customer.unsure)} hooks were never answered 200")
+        report.count(await bench.drained(60))
+        report.note(f"answers by status: {dict(customer.statuses)}")
+
+
+@experiment(
+    "4",
+    "SIGTERM (a deploy) under load",
+    short={"messages": 800, "conversations": 40, "stops": 2, "over_s": 4.0},
+    full={"messages": 20_000, "conversations": 200, "stops": 30, "over_s": 180.0},
+)
+async def deployed(
+    folder: Path, report: Report, *, messages: int, conversations: int, stops: int, over_s: float
+) -> None:
+    """`relay run`, stopped politely again and again: nothing is lost or doubled, no try is used, the status is 0."""
+    timeout_s = 10.0
+    rng = random.Random(4)
+    async with Bench(folder, script=slow_by(0.05), delivery={"timeout": f"{timeout_s:g}s"}) as bench:
+        customer = bench.customer(retry_for_s=300)
+        writing = asyncio.create_task(write_spread(customer, conversations, messages // conversations, over_s))
+        slowest = 0.0
+        for i in range(stops):
+            await asyncio.sleep(rng.uniform(0.2, max(0.5, over_s / stops - 2)))
+            ended = await bench.relay.stop(timeout_s + 20)
+            slowest = max(slowest, ended.took_s)
+            report.check(ended.code == 0, f"stop {i + 1} ended with status {ended.code}")
+            await bench.relay.start(90)
+        await writing
+        report.check(slowest <= timeout_s + 5, f"a stop took {slowest:.1f} s (allowed {timeout_s + 5:g} s)")
+        report.count(await bench.drained(60))
+        used = await bench.tries_used()
+        report.check(used == 0, f"{used} tries were used up by the stops")
+        report.note(f"slowest stop {slowest:.2f} s; answers by status: {dict(customer.statuses)}")
