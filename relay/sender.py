@@ -15,7 +15,6 @@ No cookie jar, no proxy or password from the environment: what an account needs 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import ssl
@@ -30,6 +29,7 @@ from aiohttp import ClientTimeout, hdrs
 from multidict import CIMultiDict
 from yarl import URL
 
+from relay.deadlines import Deadlines
 from relay.errors import FetchRefused, SendError
 from relay.model import FilePart, OutboundRequest, RawResponse
 from relay.multipart import Body, FileOpener, form_body
@@ -93,6 +93,7 @@ class Sender:
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
         self._urls: dict[str, URL] = {}
+        self._deadlines = Deadlines()
 
     async def __aenter__(self) -> Self:
         self._open()
@@ -140,8 +141,9 @@ class Sender:
         progress = _Progress()
         token = _progress.set(progress)
         body: Body | None = None
+        response: aiohttp.ClientResponse | None = None
         try:
-            async with asyncio.timeout(timeout_s):
+            with self._deadlines.limit(timeout_s):
                 headers = CIMultiDict(request.headers)
                 data: Any = request.body or None
                 if request.files or (request.fields and not request.body):
@@ -151,18 +153,21 @@ class Sender:
                     headers[hdrs.CONTENT_LENGTH] = str(body.size)
                 elif request.content_type:
                     headers[hdrs.CONTENT_TYPE] = request.content_type
-                async with session.request(
+                response = await session.request(
                     request.method, self._url(request.url), data=data, headers=headers, allow_redirects=False
-                ) as response:
-                    return RawResponse(
-                        status=response.status,
-                        headers=[(k.lower(), v) for k, v in response.headers.items()],
-                        body=await _read(response, request.max_answer or BODY_LIMIT),
-                    )
+                )
+                content = await _read(response, request.max_answer or BODY_LIMIT)
+            return RawResponse(
+                status=response.status,
+                headers=[(k.lower(), v) for k, v in response.headers.items()],
+                body=content,
+            )
         except Exception as e:
             raise to_send_error(e, sent=progress.connected, timeout_s=timeout_s) from e
         finally:
             _progress.reset(token)
+            if response is not None:
+                response.release()  # to the pool if it was read to its end, else closed
             if body is not None:
                 body.close()
 
