@@ -50,22 +50,3 @@ async def finish_qr_login(client: TeamClient, temp_token: str, *, device_id: str
 def _device_id() -> str:
     """A device id of its own for every login: the same one on two machines could end the other's session."""
     return f"relay-{secrets.token_hex(8)}"
-
-
-def store_secret(path: Path, value: str) -> None:
-    """Write a token or key so that it is complete or absent, and readable by nobody else (mode 600).
-
-    Raises OSError. Blocking: call it from a command, or in a thread.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(file, "w", encoding="utf-8") as out:
-            out.write(value + "\n")
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Sequence
 
 from bridges.team.client import TeamClient
-from bridges.team.login import store_secret
 from bridges.team.settings import TeamSettings
 from bridges.team.shapes import Integration
 from relay.contract import Check
 from relay.errors import RelayError, RemoteError
+from relay.secret_files import store_secret
 
 WHAT = "group's integration"
 

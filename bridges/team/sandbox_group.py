@@ -175,7 +175,12 @@ class GroupChat:
             if one.group == message.chat and one.enabled and one.webhook_url:
                 for _ in range(2 if switches.twice else 1):
                     self.kit.hooks.send(
-                        self.hook(one, fields, label=message.text[:60], lane=one.uid if switches.in_order else "")
+                        self.hook(
+                            one,
+                            fields,
+                            label=" ".join(message.text.split())[:60] or "(no text)",
+                            lane=one.uid if switches.in_order else "",
+                        )
                     )
 
     def hook(self, one: Integration, fields: dict[str, str], *, label: str, lane: str = "") -> HookCall:

@@ -17,7 +17,7 @@ from bridges.team.sandbox import TeamSandbox
 from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, SANDBOX_TOKEN, TeamSettings
 from relay.contract import RawRequest, SandboxOptions
 from tests.bridges.support import SessionHttp, context
-from tests.bridges.team.helpers import KEY
+from tests.bridges.team.samples import KEY
 
 
 @dataclass

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from relay.contract import RawRequest, VerifiedRequest
 from relay.errors import MalformedPayload, VerificationFailed
 from relay.model import Answer, Command, Event, Note
-from tests.bridges.team.helpers import FORM, KEY, bridge, hook
+from tests.bridges.team.samples import FORM, KEY, bridge, hook
 
 BRIDGE = bridge()
 

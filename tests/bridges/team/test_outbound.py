@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bridges.team.outbound import message_id_of
 from relay.errors import UnsupportedContent
 from relay.model import Answer, Attachment, Contact, Content, Delivery, Kind, MediaKind, OutboundRequest
-from tests.bridges.team.helpers import FORM, KEY, URL, bridge, delivery, hook
+from tests.bridges.team.samples import FORM, KEY, URL, bridge, delivery, hook
 
 TEAM = "3525d76d-cfe0-469f-b46e-cbb79ae5491e"
 GROUP = "g-edb35028-b3ff-48ef-afc4-6fcd4c86b5ad"

@@ -10,7 +10,7 @@ from playwright.async_api import Page, async_playwright, expect
 
 from bridges.team.settings import SANDBOX_TOKEN
 from tests.bridges.team.conftest import Running
-from tests.bridges.team.helpers import KEY
+from tests.bridges.team.samples import KEY
 
 CHROMIUM = Path("/usr/bin/chromium")
 

@@ -19,7 +19,7 @@ from relay.contract import RawRequest
 from relay.errors import RemoteError, SendError
 from relay.model import Answer, Command, Delivery, Kind, Note, Outcome, Verdict
 from tests.bridges.team.conftest import Running
-from tests.bridges.team.helpers import KEY, bridge, delivery
+from tests.bridges.team.samples import KEY, bridge, delivery
 
 
 async def send(sandbox: Running, of: Delivery | None = None, **settings: Any) -> list[Outcome]:

@@ -23,7 +23,7 @@ from relay.contract import Check, Probing, Provisioning
 from relay.errors import RemoteError, SendError, VerificationFailed
 from relay.model import OutboundRequest, RawResponse
 from tests.bridges.team.conftest import Running
-from tests.bridges.team.helpers import KEY, bridge, hook
+from tests.bridges.team.samples import KEY, bridge, hook
 
 HOOK = "https://relay.example.com/hooks/sales"
 URL = "https://web.tada.team"
