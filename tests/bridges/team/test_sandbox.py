@@ -15,11 +15,13 @@ from bridges.sandbox_kit import Ids
 from bridges.team import sandbox_world
 from bridges.team.client import Target, TeamClient
 from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, SANDBOX_TOKEN
+from bridges.team.shapes import Device
 from relay.contract import RawRequest
 from relay.errors import RemoteError, SendError
 from relay.model import Answer, Command, Delivery, Kind, Note, Outcome, Verdict
 from tests.bridges.team.conftest import Running
 from tests.bridges.team.samples import KEY, bridge, delivery
+from tests.bridges.team.test_client import DOCUMENTED
 
 
 async def send(sandbox: Running, of: Delivery | None = None, **settings: Any) -> list[Outcome]:
@@ -539,3 +541,49 @@ def test_the_world_forgets_its_oldest_messages(monkeypatch: pytest.MonkeyPatch):
     assert kept == [7, 8, 9, 10, 11]
     assert sorted(int(message.text) for message in world.by_id.values()) == kept
     assert sorted(world.chats) == ["g-2", "g-x"]
+
+
+NASTY: tuple[Any, ...] = (
+    None,
+    0,
+    -1.5,
+    True,
+    "",
+    " ",
+    "x" * 5000,
+    "\ud800",
+    "\x00",
+    [],
+    [[]],
+    [None],
+    {},
+    {"a": {}},
+    "../..",
+)
+
+
+async def test_no_body_breaks_a_method(sandbox: Running):
+    """Each documented request with each of its fields made wrong in each way: refused or done, never broken."""
+    await sandbox.switch(echo=False)  # a documented request names a real server as webhook: it must not hear of this
+    named = {"team_uid": SANDBOX_TEAM, "client_event_name": "client.message.updated", "device_id": "d"}
+    await sandbox.client.save_device(Device(device_id="d"))
+    for row in DOCUMENTED:
+        if "request" not in row or row["path"] == "/api/v3/teams":
+            continue
+        path = row["path"]
+        for name, value in named.items():
+            path = path.replace("{" + name + "}", value)
+        path = path.replace("{integration_uid}", (await sandbox.state())["integrations"][0]["uid"])
+        bodies = [row["request"] | {field: wrong} for field in row["request"] for wrong in NASTY]
+        for body in [*bodies, *NASTY]:
+            status, answer = await sandbox.raw(row["method"], path, data=json.dumps(body).encode())
+            assert status < 500, (path, body)
+            assert isinstance(answer["ok"], bool)
+    for wrong in NASTY:
+        contact = {"phone": wrong, "given_name": wrong, "status": wrong}
+        for body in ({"name": wrong}, {"name": "x", "contacts": wrong}, {"name": "x", "contacts": [contact]}):
+            assert (await sandbox.raw("POST", "/api/v3/teams", data=json.dumps(body).encode()))[0] < 500
+        for body in ({"key": wrong, "message": "x"}, {"key": KEY, "message": wrong}):
+            assert (await sandbox.raw("POST", "/api/message", data=json.dumps(body).encode()))[0] < 500
+    assert (await sandbox.state())["team"]["name"]
+    assert list(sandbox.kit.hooks.log) == []
