@@ -7,10 +7,10 @@ aiohttp limits neither a slow body (measured: open after 25 s with a 3 s keep-al
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import parse_qsl
 
 from aiohttp import BodyPartReader, web
@@ -24,42 +24,52 @@ BODY_TIME_S = 20.0
 MAX_FIELDS = 1000
 MAX_FIELD_BYTES = 1024 * 1024
 _CHUNK = 64 * 1024
+_NO_QUERY: Mapping[str, str] = MappingProxyType({})
 _BROKEN = (BadHttpMessage, web.PayloadAccessError, web.RequestPayloadError)
 
 
-@contextlib.asynccontextmanager
-async def read(request: web.Request, tail: str, *, limit: int, spool: Path) -> AsyncIterator[RawRequest]:
-    """The request with its body read; spooled files are removed at the end. `limit` in bytes.
+async def read(request: web.Request, tail: str, *, limit: int, spool: Path) -> RawRequest:
+    """The request with its body read. `limit` in bytes. The caller removes what was spooled with `forget`.
 
     Raises PayloadTooLarge, MalformedPayload, TimeoutError (a body that took longer than `BODY_TIME_S`).
     """
+    if request.content_length is not None and request.content_length > limit:
+        raise PayloadTooLarge(f"The body may hold at most {limit} bytes.")
+    content_type = request.content_type.lower()
     uploads: list[Upload] = []
     form: list[tuple[str, str]] = []
     body = b""
-    content_type = request.content_type.lower()
-    if request.content_length is not None and request.content_length > limit:
-        raise PayloadTooLarge(f"The body may hold at most {limit} bytes.")
-    try:
-        async with asyncio.timeout(BODY_TIME_S):
-            if content_type == "multipart/form-data":
+    if content_type == "multipart/form-data":
+        try:
+            async with asyncio.timeout(BODY_TIME_S):
                 await _multipart(request, form, uploads, limit, spool)
-            else:
+        except BaseException:
+            forget(uploads)
+            raise
+    else:
+        if request.content.is_eof():  # it has come with the headers: nothing to wait for
+            body = await _bytes(request, limit)
+        else:
+            async with asyncio.timeout(BODY_TIME_S):
                 body = await _bytes(request, limit)
-                if content_type == "application/x-www-form-urlencoded":
-                    form = _urlencoded(body, request.charset)
-        yield RawRequest(
-            method=request.method,
-            tail=tail,
-            headers={k.lower(): v for k, v in request.headers.items()},
-            query=dict(request.query),
-            body=body,
-            content_type=content_type,
-            form=tuple(form),
-            uploads=tuple(uploads),
-        )
-    finally:
-        for upload in uploads:
-            upload.path.unlink(missing_ok=True)
+        if content_type == "application/x-www-form-urlencoded":
+            form = _urlencoded(body, request.charset)
+    return RawRequest(
+        method=request.method,
+        tail=tail,
+        headers=request.headers,  # looks names up in any case
+        query=request.query if request.query_string else _NO_QUERY,
+        body=body,
+        content_type=content_type,
+        form=tuple(form),
+        uploads=tuple(uploads),
+    )
+
+
+def forget(uploads: Iterable[Upload]) -> None:
+    """Remove spooled files."""
+    for upload in uploads:
+        upload.path.unlink(missing_ok=True)
 
 
 async def _bytes(request: web.Request, limit: int) -> bytes:

@@ -85,8 +85,12 @@ class Hooks:
     async def _read(self, request: web.Request, connection: Connection, tail: str) -> web.Response:
         limit = min(self.max_body, connection.bridge.spec.max_body)
         try:
-            async with bodies.read(request, tail, limit=limit, spool=self.spool) as raw:
-                return await self._take(request, connection, raw)
+            raw = await bodies.read(request, tail, limit=limit, spool=self.spool)
+            try:
+                return await self._take(connection, raw)
+            finally:
+                if raw.uploads:
+                    bodies.forget(raw.uploads)
         except PayloadTooLarge as e:
             return _say(413, str(e))
         except MalformedPayload as e:
@@ -104,7 +108,7 @@ class Hooks:
             log.exception("%s: a hook was not accepted: the store did not understand us", connection.name)
             return _say(503, "The store is away; please come back.", retry_after_s=RETRY_AFTER_S)
 
-    async def _take(self, request: web.Request, connection: Connection, raw: RawRequest) -> web.Response:
+    async def _take(self, connection: Connection, raw: RawRequest) -> web.Response:
         bridge = connection.bridge
         verified = bridge.verify(raw)
         if (answering := self._answering.get(connection.name)) is not None and answering.answers(raw.tail):

@@ -34,6 +34,10 @@ _CODES = {
 }
 
 
+# The records of the hot path are frozen in spirit only: a frozen dataclass sets each field through object.__setattr__,
+# which costs three times as much, and there are seven of them to a message.
+
+
 def load_scripts() -> dict[str, str]:
     """Each script with the common part in front."""
     folder = files("relay") / "lua"
@@ -46,7 +50,7 @@ def new_id() -> str:
     return f"{time.time_ns() // 1000:014x}{secrets.token_hex(3)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Stored:
     """What a message is kept as: the envelope without what the store keeps in fields of its own.
 
@@ -60,7 +64,7 @@ class Stored:
     raw: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Accepted:
     """What `accept` did. `fresh` is False for a repeat; `taken` names who used up a "once"."""
 
@@ -71,7 +75,7 @@ class Accepted:
     taken: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Head:
     """The head of a lane with all that is needed to send it."""
 
@@ -89,7 +93,7 @@ class Head:
     tried_before: bool  # there is a log already
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Held:
     """A lane that this worker holds. `unknown_job` carries the payload of a job that is none of ours."""
 
@@ -101,7 +105,7 @@ class Held:
     head: Head | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Claimed:
     """`state` is "" or why nothing was given out: manual, credentials, open; "probe" for the breaker's one lane."""
 
@@ -111,7 +115,7 @@ class Claimed:
     lanes: tuple[Held, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Finish:
     """What to write about one attempt; see finish.lua for the verdicts."""
 
@@ -126,7 +130,7 @@ class Finish:
     notice_to: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Finished:
     """`status` is next, done, asleep or stale; `news` is "", opened, closed or paused; `state` the delivery's."""
 
