@@ -251,8 +251,14 @@ class RelayProcess:
             raise RuntimeError(f"{self.name} runs already")
         self.starts += 1
         self._from = self._log_path.stat().st_size if self._log_path.exists() else 0
+        self._process = self._spawn()
+        _children.add(self._process)
+        RelayProcess.known.add(self)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        """The process itself, its words going to the log."""
         with self._log_path.open("ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", "relay", self.command, "-c", str(self.config_path), *self.args],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -261,8 +267,6 @@ class RelayProcess:
                 env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **self.env},
                 start_new_session=True,
             )
-        _children.add(self._process)
-        RelayProcess.known.add(self)
 
     async def ready(self, timeout_s: float = 30.0) -> None:
         """Wait until it is ready. Fails at once, with its log, when it ends instead."""

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import aiohttp
 import redis.asyncio as aioredis
@@ -25,8 +25,11 @@ Shape = Literal["run", "apart", "two", "serve", "none"]
 class Bench:
     """One channel "shop" and one desk "panel"; what customers write must arrive at the panel.
 
-    `store` is None for the embedded one, or an address. `reply` is the panel's script.
+    `store` is None for the embedded one, or an address; `script` is the panel's. `kind` is how processes are started:
+    `tests.faults.forked` has one that takes less time.
     """
+
+    kind: ClassVar[type[RelayProcess]] = RelayProcess
 
     def __init__(
         self,
@@ -82,7 +85,7 @@ class Bench:
         accounts["data_dir"] = data
 
         def process(command: Literal["run", "serve", "worker"], name: str) -> RelayProcess:
-            return RelayProcess(self.folder / name, accounts, command=command, name=name, env=self.env)
+            return self.kind(self.folder / name, accounts, command=command, name=name, env=self.env)
 
         if self.shape == "run":
             self.webs = self.workers = [process("run", "run")]
@@ -105,7 +108,7 @@ class Bench:
     async def add_worker(self, name: str, **env: str) -> RelayProcess:
         """Another worker process on the same store."""
         config = {k: v for k, v in self.webs[0].config.items() if k != "listen"}
-        worker = RelayProcess(self.folder / name, config, command="worker", name=name, env=env)
+        worker = self.kind(self.folder / name, config, command="worker", name=name, env=env)
         self._stack.push_async_callback(worker.close)
         self.workers = [*self.workers, worker]
         await worker.start(90)
