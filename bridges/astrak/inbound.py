@@ -80,7 +80,7 @@ def _message(inner: Mapping[str, Any], own_id: int | None, usernames: Mapping[in
     if sender is None:
         raise MalformedPayload("The message has no from_id: nobody can be answered.")
     if own_id is not None and sender == own_id:
-        return [Unknown(type="own message")]
+        return []  # our own answer, on its way back to us
     message_id = integer(inner.get("message_id"))
     text = inner.get("text")
     text = "" if text is None else clean(text if isinstance(text, str) else json.dumps(text, ensure_ascii=False))

@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import Any
 
 from bridges.astrak.catching_up import CatchUp
-from bridges.astrak.client import NOT_JSON, POLL_TIMEOUT_S
+from bridges.astrak.client import NOT_JSON, POLL_TIMEOUT_S, integer
 from bridges.astrak.inbound import events_of
-from bridges.astrak.session import Session
+from bridges.astrak.session import USERNAMES, Session
 from relay.contract import Http, Memory
 from relay.errors import MalformedPayload, RemoteError, SendError
 from relay.model import Event, Incoming, Unknown
@@ -40,6 +40,7 @@ class Poller:
         self._catch_up = catch_up
         self._sleep = sleep
         self._monotonic = monotonic
+        self._nameless: set[int] = set()  # whom the dialogs did not name either
 
     async def events(self, http: Http, memory: Memory) -> AsyncIterator[Sequence[Event]]:
         """For ever. Raises RemoteError or SendError on trouble; called again, it begins with what was missed."""
@@ -89,10 +90,27 @@ class Poller:
 
     async def _read(self, http: Http, memory: Memory, value: Mapping[str, Any]) -> Sequence[Event]:
         own_id = (await self._session.login(http, memory)).id
+        inner = value.get("event")
+        sender = integer(inner.get("from_id")) if isinstance(inner, dict) else None
+        if sender is not None and sender != own_id and sender not in self._session.usernames:
+            await self._learn_names(http, memory, sender)
         try:
             return events_of(value, own_id=own_id, usernames=self._session.usernames)
         except MalformedPayload as e:
             return [Unknown(type=f"unreadable: {e}")]
+
+    async def _learn_names(self, http: Http, memory: Memory, sender: int) -> None:
+        """Events name nobody, the list of dialogs does. A name is worth one request, but no trouble: the message goes
+        on without."""
+        if sender in self._nameless:
+            return
+        try:
+            for dialog in await self._session.call(http, memory, self._session.client(http).dialogs):
+                self._session.know(dialog.id, dialog.username)
+        except (RemoteError, SendError):
+            return
+        if sender not in self._session.usernames and len(self._nameless) < USERNAMES:
+            self._nameless.add(sender)
 
     async def _missed(self, http: Http, memory: Memory, *, always_late: bool) -> AsyncIterator[Sequence[Event]]:
         found = await self._catch_up.look(http, memory, always_late=always_late)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.model import Unknown, Warned
+from relay.model import Warned
 from tests.bridges.astrak.far import ANNA, far_side
 from tests.bridges.browser import open_page
 
@@ -42,7 +42,7 @@ async def test_a_customers_minute():
         await page.get_by_text("Every token of the business account is dead").wait_for()
         [outcome] = await far.send(bridge, "and yet it works", to=5)
         await log.get_by_text("and yet it works").wait_for()
-        assert outcome.remote_id and Unknown(type="own message") in far.relay.events
+        assert outcome.remote_id and "and yet it works" not in far.said()
 
         await page.get_by_role("button", name="Reset").click()
         await page.get_by_text("you are anna").wait_for()
