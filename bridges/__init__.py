@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from bridges.astrak import AstrakBridge
 from bridges.insta import InstaBridge
 from bridges.operator import OperatorBridge
 from bridges.team import TeamBridge
 from relay.contract import Bridge
 
-ALL: tuple[type[Bridge[Any]], ...] = (InstaBridge, OperatorBridge, TeamBridge)
+ALL: tuple[type[Bridge[Any]], ...] = (InstaBridge, AstrakBridge, OperatorBridge, TeamBridge)
