@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import orjson
@@ -115,6 +116,7 @@ class BridgeSpec:
     limits: Limits = Limits()
     hooks: tuple[str, ...]  # path tails below /hooks/<name>/; "" is the bare address, "<secret>" a path secret
     max_body: int = 1024 * 1024  # bytes of one hook
+    group: bool = False  # a desk where all conversations share one place: hints can be posted there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,4 +392,45 @@ class Reclaiming(Protocol):
     async def reclaim(self, http: Http, hooks: Mapping[str, str]) -> Sequence[Check]:
         """Called for each such warning, as a task of its own: registers ours again, at most once a minute, for which it
         waits. While one call waits, others return [] at once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeSent:
+    """A code is on its way to a person's phone."""
+
+    phone: str  # as the other side writes it
+    digits: int | None = None  # of the code
+    valid_until: str = ""  # RFC 3339
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedIn:
+    """A token of the account's own. `hints` are sentences about what config.yaml could name now."""
+
+    token: str = field(repr=False)
+    who: str
+    hints: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class LogsIn(Protocol):
+    """A person can log the account in with their phone; the token is kept in a file that only we can read.
+
+    All three raise RelayError with a sentence that says what to do: for what is no phone, a wrong code, an expired one.
+    """
+
+    @property
+    def token_path(self) -> Path | None:
+        """The file config.yaml names for it."""
+        ...
+
+    async def send_code(self, http: Http, phone: str) -> CodeSent:
+        """Have a code sent. `phone` as people write it."""
+        ...
+
+    async def log_in(self, http: Http, phone: str, code: str) -> LoggedIn: ...
+
+    async def log_in_by_qr(self, http: Http, text: str) -> LoggedIn:
+        """`text` is what a QR code says, which somebody who is logged in already shows."""
         ...

@@ -180,7 +180,7 @@ class Intake:
             seen = ""
         card = await self._addressee(desk, event)
         if card is None:
-            if event.contact_id is not None and not event.raw_text:
+            if event.contact_id is not None and not desk.bridge.spec.group:
                 raise NoSuchContact(event.contact_id)
             text = (
                 self.texts.notice("unknown_number", number=event.contact_id)

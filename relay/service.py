@@ -115,6 +115,7 @@ class Service:
         self.address = ""
         self.warnings: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._worker_tasks: set[asyncio.Task[None]] = set()
         self._runner: web.AppRunner | None = None
         self._embedded: EmbeddedStore | None = None
         self._bell: Any = None
@@ -295,7 +296,7 @@ class Service:
                 on_finished=self._on_finished,
             )
             self.workers[name] = worker
-            self._spawn(worker.async_run(), f"worker {name}")
+            self._worker_tasks.add(self._spawn(worker.async_run(), f"worker {name}"))
         self._bell = bell(self.store, lambda destination: self.ring((destination,)))
         await self._bell.start()
         pollers = Pollers(self.registry, self.store, self.senders, self.intake, self.name)
@@ -308,10 +309,11 @@ class Service:
         for task_name, poll in pollers.all():
             self._spawn(poll, task_name)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -382,20 +384,16 @@ class Service:
 
     async def stop(self) -> None:
         """Take nothing new, finish what is in flight, close everything. Uses up no try, loses nothing."""
-        if self._runner is not None and self._runner.sites:
-            for site in list(self._runner.sites):
-                await site.stop()
+        beside = [t for t in self._tasks if t not in self._worker_tasks]
+        await _cancel(beside)
         if self.workers:
+            # The web half stays up meanwhile: what still comes in is durable, and waits for the next start.
             grace_s = self.config.delivery.timeout + 2
             await asyncio.gather(*(w.stop(grace_s) for w in self.workers.values()), return_exceptions=True)
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=5.0)
+        await _cancel(list(self._tasks))
         for sender in self.senders.values():
             await sender.close()
         if hasattr(self, "fetcher"):
@@ -410,6 +408,13 @@ class Service:
             await self._embedded.stop()
         if self._socket is not None:
             self._socket.close()
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=5.0)
 
 
 async def provision_one(connection: Connection, http: Http) -> list[Check]:

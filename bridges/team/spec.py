@@ -28,6 +28,7 @@ SPEC = BridgeSpec(
     },
     # The server's own limit stands in /features.json (facts 1.5), its value is not documented: `max_chars` is ours.
     limits=Limits(text_chars=4000),
+    group=True,
     hooks=("",),
     max_body=1024 * 1024,
 )
