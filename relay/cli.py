@@ -409,3 +409,46 @@ def provision(ctx: click.Context, as_json: bool) -> int:
     else:
         command.show(found, out(), nothing="nothing to register; its hooks are entered by hand, see `relay check`")
     return 0 if command.fine(found) else 1
+
+
+@cli.group()
+@config_option
+def team() -> None:
+    """The team chat's account: logging in."""
+
+
+@team.command("login")
+@config_option
+@click.argument("desk")
+@click.option("--phone", metavar="NUMBER", help="Of whoever logs in, in any format; asked for when left out.")
+@click.option("--code", metavar="CODE", help="From an SMS that was sent before: no new one is sent.")
+@click.option("--send-only", is_flag=True, help="Have the code sent and stop; say it with --code later.")
+@click.option("--qr", metavar="TEXT", help="What a QR code of the chat says (otv://qr-login/...), instead of a phone.")
+@click.pass_context
+def team_login(
+    ctx: click.Context, /, desk: str, *, phone: str | None, code: str | None, send_only: bool, qr: str | None
+) -> None:
+    """Log in to the team chat by SMS or QR code and keep the token in DESK's token_file (mode 600)."""
+    from relay.commands import team as command  # noqa: PLC0415
+
+    if qr and (phone or code or send_only):
+        raise click.UsageError("Say either --qr or --phone and --code.")
+    if code and send_only:
+        raise click.UsageError("--send-only has a new code sent, and --code is one that was sent before.")
+    login = command.Login(load_config(config_path(ctx), kinds(ctx)), kinds(ctx), desk)
+    if qr:
+        kept = login.by_qr(qr)
+    else:
+        phone = phone or click.prompt("Phone", err=True)
+        if code is None:
+            sent = login.send_code(phone)
+            phone = sent.phone
+            digits = f" of {sent.digits} digits" if sent.digits else ""
+            err().print(Text(f"A code{digits} is on its way to {phone}."))
+            if send_only:
+                return
+            code = click.prompt("Code", err=True)
+        kept = login.by_code(phone, code)
+    out().print(Text(f"Logged in as {kept.who}. The token is in {kept.path}, readable by you alone."))
+    for sentence in kept.hints:
+        out().print(Text(sentence))

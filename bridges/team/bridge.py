@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from bridges.team.client import Target, TeamClient
 from bridges.team.envelope import classify_response
 from bridges.team.inbound import parse_hook, verify_key
+from bridges.team.login import finish_login, finish_qr_login, hints_of, normal_phone, request_code, temp_token_of
 from bridges.team.outbound import fit_parts, render_request
+from bridges.team.phone import BadPhone
 from bridges.team.probing import probe_desk
 from bridges.team.provisioning import WHAT, provision_integration
 from bridges.team.settings import TeamSettings
+from bridges.team.shapes import Login
 from bridges.team.spec import SPEC
 from relay.contract import (
     Bridge,
     BridgeContext,
     BridgeSpec,
     Check,
+    CodeSent,
     Http,
+    LoggedIn,
     RawRequest,
     Sandbox,
     SandboxOptions,
     VerifiedRequest,
 )
-from relay.errors import RemoteError, SendError
+from relay.errors import RelayError, RemoteError, SendError
 from relay.model import Delivery, Event, OutboundRequest, Outcome, Part, RawResponse
 
 
@@ -77,6 +83,40 @@ class TeamBridge(Bridge[TeamSettings]):
         if key and key not in self._keys and self.settings.key_file is not None:
             self._keys = (*self._keys, key) if len(self._keys) > 1 else (key,)  # what was just written counts at once
         return checks
+
+    # logging in
+
+    @property
+    def token_path(self) -> Path | None:
+        return self.settings.token_file
+
+    async def send_code(self, http: Http, phone: str) -> CodeSent:
+        try:
+            sent = await request_code(self._anybody(http), phone)
+        except BadPhone as e:
+            raise RelayError(str(e)) from None
+        until = sent.code_valid_until.isoformat() if sent.code_valid_until else ""
+        return CodeSent(phone=sent.phone, digits=sent.code_length, valid_until=until)
+
+    async def log_in(self, http: Http, phone: str, code: str) -> LoggedIn:
+        client = self._anybody(http)
+        try:
+            login = await finish_login(client, await normal_phone(client, phone), code)
+        except BadPhone as e:
+            raise RelayError(str(e)) from None
+        return await self._logged_in(client, login)
+
+    async def log_in_by_qr(self, http: Http, text: str) -> LoggedIn:
+        client = self._anybody(http)
+        login = await finish_qr_login(client, temp_token_of(text, self.context.url))
+        return await self._logged_in(client, login)
+
+    def _anybody(self, http: Http) -> TeamClient:
+        return TeamClient(http, Target(url=self.context.url))
+
+    async def _logged_in(self, client: TeamClient, login: Login) -> LoggedIn:
+        hints = await hints_of(client.logged_in(login), self.settings, login.me)
+        return LoggedIn(token=login.token, who=login.me.phone, hints=hints)
 
     @classmethod
     def sandbox(cls, options: SandboxOptions) -> Sandbox:

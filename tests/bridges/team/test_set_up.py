@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bridges.team.login import finish_login, finish_qr_login, request_code, store_secret
+from bridges.team.login import finish_login, finish_qr_login, request_code
 from bridges.team.phone import BadPhone, default_code, normalise_phone
 from bridges.team.probing import probe_desk
 from bridges.team.provisioning import find_integration
@@ -22,6 +22,7 @@ from bridges.team.shapes import Country, FormField, Integration
 from relay.contract import Check, Probing, Provisioning
 from relay.errors import RemoteError, SendError, VerificationFailed
 from relay.model import OutboundRequest, RawResponse
+from relay.secret_files import store_secret
 from tests.bridges.team.conftest import Running
 from tests.bridges.team.samples import KEY, bridge, hook
 
