@@ -87,7 +87,7 @@ class Attempts:
             self.on_attempt(destination, outcome, took, head)
         line = _line(outcome, settled, head, started, took, taken_over=lane.taken_over)
         if settled.verdict in ("ok", "part"):
-            return Finish(verdict=settled.verdict, line=line, remote_id=outcome.remote_id)
+            return Finish(verdict=settled.verdict, line=line, standing=head.standing, remote_id=outcome.remote_id)
         log.info(
             "%s #%s %s: %s (%s) %s", destination, lane.number, head.delivery_id, settled.verdict, outcome.reason,
             outcome.words,
@@ -99,6 +99,7 @@ class Attempts:
         return Finish(
             verdict=settled.verdict,
             line=line,
+            standing=head.standing,
             delay_ms=int(settled.delay_s * 1000),
             reason=settled.reason,
             words=outcome.words,

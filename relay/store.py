@@ -92,6 +92,11 @@ class Head:
     name: str
     tried_before: bool  # there is a log already
 
+    @property
+    def standing(self) -> str:
+        """What an attempt changes, as finish.lua compares it: parts accepted / tries failed."""
+        return f"{self.part}/{self.tries}"
+
 
 @dataclass(slots=True, kw_only=True)
 class Held:
@@ -121,6 +126,7 @@ class Finish:
 
     verdict: str
     line: bytes = b""
+    standing: str = ""  # `Head.standing` of what was attempted: an attempt is not written down twice. "": not checked
     delay_ms: int = 0
     remote_id: str = ""
     reason: str = ""
@@ -410,6 +416,7 @@ class Store:
             self._bell,
             what.notice.id if what.notice else b"",
             what.notice.envelope if what.notice else b"",
+            what.standing,
             *(what.notice_to if what.notice else ()),
         )
         status = reply[0].decode()

@@ -172,7 +172,9 @@ class LaneWorker(Worker):
 
     def _start(self, lane: Held, *, probing: bool) -> None:
         if lane.job in self.tasks:
-            # Our own lease ran out under us (a long pause of the process); the old task will find itself stale.
+            # Our own lease ran out while the store was away, and nobody else took the lane: the attempt in flight goes
+            # on under the new token. Giving it up would send what has just been sent a second time.
+            self.lanes[lane.job] = lane
             return
         run = self._drain_lane(lane, probing) if lane.head is not None and not lane.unknown_job else self._bury(lane)
         task = self.loop.create_task(run)
@@ -216,11 +218,14 @@ class LaneWorker(Worker):
     async def _finish(self, lane: Held, head: Head, what: Finish, go_on: bool) -> Finished:
         """Write the result, however long the store is away: what was sent must not be sent again for want of a note."""
         pause = 0.1
+        what = what if go_on else replace(what, go_on=False)
         while True:
+            held = self.lanes.get(lane.job, lane)
             try:
-                return await self.store.finish(
-                    self.destination, lane, head.delivery_id, what if go_on else replace(what, go_on=False)
-                )
+                finished = await self.store.finish(self.destination, held, head.delivery_id, what)
+                if finished.status == "stale" and self.lanes.get(lane.job, held).token != held.token:
+                    continue  # we took the lane anew ourselves in the meantime
+                return finished
             except StoreUnavailable as e:
                 log.warning("%s: cannot note the result for #%s yet: %s", self.destination, lane.number, e)
                 await asyncio.sleep(pause)

@@ -4,7 +4,8 @@
 --       7 log line  8 delay ms (retry, hold)  9 remote id  10 retention ms  11 reason  12 words  13 lease ms
 --       14 go on ("1") or release ("0")  15 account the remote id belongs to  16 breaker failures (0: none)
 --       17 breaker lanes  18 first probe ms  19 longest probe ms  20 bell
---       21 notice id or ""  22 notice JSON  23... notice destinations
+--       21 notice id or ""  22 notice JSON  23 parts accepted and tries failed before this attempt, as p/t, or ""
+--       24... notice destinations
 -- Returns {status, delivery state, destination news, rung destinations joined by " ", head...}; status: next, done,
 -- asleep, stale.
 local now, dest, n, job = now_ms(), ARGV[1], ARGV[2], ARGV[3]
@@ -17,15 +18,18 @@ local state, news, rung = '', '', {}
 local function tell()
   if ARGV[21] == '' then return end
   local dests = {}
-  for i = 23, #ARGV do dests[#dests + 1] = ARGV[i] end
+  for i = 24, #ARGV do dests[#dests + 1] = ARGV[i] end
   rung = put(now, ARGV[21], 'notice', '', n, ARGV[22], '', dests, ARGV[10])
   if ARGV[20] == '1' then
     for _, d in ipairs(rung) do redis.call('PUBLISH', P .. 'bell', d) end
   end
 end
 
--- The head may already be gone: our first answer was lost on the way back and this is the second try to say it.
-if redis.call('LINDEX', lane, 0) == did then
+-- The head, or this attempt at it, may already be written: our first answer was lost on the way back and this is the
+-- second try to say it. Writing it again would pass over the next part, which then nobody sends, or use up a try.
+local was = redis.call('HMGET', key, 'p', 't')
+local said = ARGV[23] ~= '' and (was[1] or '0') .. '/' .. (was[2] or '0') ~= ARGV[23]
+if redis.call('LINDEX', lane, 0) == did and not said then
   note(did, ARGV[7])
   local due = nil
   if verdict == 'ok' or verdict == 'part' then
