@@ -88,4 +88,4 @@ def _of(registry: Registry, name: str) -> tuple[Connection, LogsIn]:
         raise RelayError(f"{name} needs no login: its kind is {registry.accounts[name].settings.kind}.")
     if not able:
         raise RelayError("Nothing in config.yaml can be logged in: there is no team desk.")
-    raise RelayError(f'There is no desk "{name}"; {hint(name, list(able))}.')
+    raise RelayError(f'There is no desk "{name}"; {hint(name, list(able))}')
