@@ -22,6 +22,7 @@ from tests.bench import modes, slow_disk, usage
 from tests.bench.driver import Driver
 from tests.bench.endpoints import Sink
 from tests.bench.goals import goal_table
+from tests.bench.growth import QUICK_EXTENT, Extent, growth, render_growth
 from tests.bench.modes import QUICK, Plan, Row, measure, warm_up
 from tests.bench.report import Figures, mode_table, noise
 from tests.bench.subjects import DidNotStart, Forwarder, PlainArq, Relay, Subject
@@ -115,11 +116,15 @@ def about() -> dict[str, str]:
     }
 
 
+def _facts(facts: dict[str, str]) -> str:
+    return ", ".join(v if k in ("machine", "store") else f"{k} {v}" for k, v in facts.items())
+
+
 def render(rows: Sequence[Row], facts: dict[str, str], plan: Plan) -> str:
     """The whole report."""
     figures = Figures(rows)
     out = [
-        ", ".join(f"{k} {v}" if k != "machine" else v for k, v in facts.items()),
+        _facts(facts),
         f"Medians of {plan.rounds} interleaved round{'s' * (plan.rounds != 1)}; 500-byte hooks over 50 connections. "
         "× (a): against the in-memory forwarder; × (b): against plain arq with the same fsync.",
         noise(figures),
@@ -137,9 +142,14 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure of every round to FILE")
     parser.add_argument("--only", action="append", metavar="NAME", help="subjects whose name contains NAME; repeatable")
     parser.add_argument("--mode", action="append", metavar="NAME", help="modes whose name contains NAME; repeatable")
+    parser.add_argument(
+        "--growth", action="store_true", help="instead: cost as the store fills, up to a million messages"
+    )
     parser.add_argument("--dir", type=Path, help="where stores are kept meanwhile, that is, the disk to be measured")
     args = parser.parse_args()
 
+    if args.growth:
+        return _growth(QUICK_EXTENT if args.quick else Extent(), args.dir, args.json)
     plan = QUICK if args.quick else Plan()
     if args.rounds:
         plan = replace(plan, rounds=args.rounds)
@@ -155,6 +165,16 @@ def main() -> int:
     if args.json:
         value = {"about": facts, "plan": asdict(plan), "rows": [r.as_json() for r in rows]}
         args.json.write_text(json.dumps(value, indent=1) + "\n")
+    return 0
+
+
+def _growth(extent: Extent, place: Path | None, json_file: Path | None) -> int:
+    with tempfile.TemporaryDirectory(prefix="relay-bench-", dir=place) as where:
+        found = uvloop.run(growth(extent, Path(where), say))
+    facts = about()
+    print(_facts(facts) + "\n\n" + render_growth(found))
+    if json_file:
+        json_file.write_text(json.dumps({"about": facts, **found}, indent=1) + "\n")
     return 0
 
 

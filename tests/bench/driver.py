@@ -69,10 +69,13 @@ class Shape:
     conversations: int
 
     def assign(self, base: int, n: int) -> list[int]:
-        """Whose message each of the n from `base` on is. New conversations never meet the others' numbers."""
+        """Whose message each of the n from `base` on is. New conversations never meet the others' numbers.
+
+        `conversations` must be a multiple of CONNECTIONS, so that each stays on one connection.
+        """
         if self.conversations:
-            return [i % self.conversations for i in range(n)]
-        return [1_000_000 + base + i for i in range(n)]
+            return [(base + i) % self.conversations for i in range(n)]
+        return [10_000_000 + base + i for i in range(n)]
 
 
 MANY = Shape(name="200 conversations", conversations=200)

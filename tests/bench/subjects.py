@@ -219,16 +219,26 @@ delivery:
 class Relay(Subject):
     """The relay with everything on: `relay run`, or `relay serve` beside `relay worker`.
 
-    Its embedded store is used as it is; only a slowed disk needs a store that we start ourselves. The schedule of
-    retries begins at 0.2 s instead of 5 s, so that a run with refused messages ends today.
+    Its embedded store is used as it is; only a slowed disk needs a store that we start ourselves, and growth one that
+    outlives it (`on`). The schedule of retries is 0.2 s long instead of hours, so that a run with refused messages ends
+    today.
     """
 
-    def __init__(self, fsync: str, *, split: bool = False, backoff: str = "[200ms]", breaker: bool = True) -> None:
+    def __init__(
+        self,
+        fsync: str,
+        *,
+        split: bool = False,
+        backoff: str = "[200ms]",
+        breaker: bool = True,
+        on: StoreServer | None = None,
+    ) -> None:
         super().__init__(f"{'serve + worker' if split else 'run'}, {fsync}")
         self.fsync = fsync
         self.split = split
         self.backoff = backoff
         self.breaker = breaker
+        self.on = on
         self.store: StoreServer | None = None
         self.config = Path()
 
@@ -243,7 +253,8 @@ class Relay(Subject):
         if preload is not None:
             self.store = StoreServer(where / "slow", self.fsync, preload)
             await self.store.start()
-            store = f"unix://{self.store.socket}"
+        if (server := self.store or self.on) is not None:
+            store = f"unix://{server.socket}"
         self.config.write_text(
             CONFIG.format(
                 host=HOST,
@@ -259,10 +270,10 @@ class Relay(Subject):
         for half in ("serve", "worker") if self.split else ("run",):
             self.spawn(half, "relay", half, "-c", str(self.config))
         await self.answering("/readyz", status=200)
-        if self.store is None:
+        if server is None:
             self.stores = [int((where / "data/store/valkey.pid").read_text())]
-        elif self.store.process is not None:
-            self.stores = [self.store.process.pid]
+        elif server.process is not None:
+            self.stores = [server.process.pid]
 
     async def stop(self) -> None:
         await super().stop()
