@@ -18,8 +18,6 @@ import time
 from pathlib import Path
 from typing import Final
 
-from PIL import Image, ImageOps
-
 from relay.errors import PayloadTooLarge, StoreUnavailable
 from relay.files import LocalFile, safe_filename
 from relay.model import Attachment, MediaKind, Upload
@@ -182,6 +180,8 @@ def _sync(path: Path) -> None:
 
 def _decodes(path: Path, sniffed: Sniffed) -> bool:
     """Whether Pillow finds a picture of just that format in it. Reads the header only: no pixel is decoded."""
+    from PIL import Image  # noqa: PLC0415 - five megabytes that a relay without uploads never needs
+
     try:
         with Image.open(path, formats=[DECODED[sniffed]]) as image:
             return image.width > 0 and image.height > 0
@@ -193,6 +193,8 @@ def _decodes(path: Path, sniffed: Sniffed) -> bool:
 
 def _shrink(source: Path, target: Path) -> bool:
     """Write a JPEG that fits into THUMBNAIL_SIZE. False, and no file, where the source can or must not be decoded."""
+    from PIL import Image, ImageOps  # noqa: PLC0415 - see _decodes
+
     try:
         with _decoding, Image.open(source, formats=list(DECODED.values())) as image:
             if image.width * image.height > PIXEL_LIMIT:

@@ -26,9 +26,9 @@ from relay.config import Config
 from relay.contract import Bridge, Check, Http, Probing, Provisioning, Reclaiming, Sandbox, SandboxOptions
 from relay.desk_commands import DeskCommands
 from relay.embedded import EmbeddedStore
-from relay.errors import FetchRefused, RelayError, StoreUnavailable
+from relay.errors import RelayError, StoreUnavailable
 from relay.fetch import Fetcher
-from relay.files import LocalFile
+from relay.filesource import file_opener
 from relay.hooks import Hooks
 from relay.identity import Identities
 from relay.intake import Intake
@@ -36,7 +36,7 @@ from relay.lookup import ContactLookup
 from relay.media import MediaStore
 from relay.media_web import media_routes
 from relay.metrics import Metrics
-from relay.model import Attachment, FilePart, Outcome, Warned
+from relay.model import Attachment, Outcome, Warned
 from relay.pages import page_routes
 from relay.polling import Pollers
 from relay.ready import Readiness
@@ -203,16 +203,8 @@ class Service:
             self.senders[name] = Sender(
                 timeout_s=self.config.delivery.timeout,
                 limit=self.config.delivery.concurrency,
-                open_file=self._open_file,
+                open_file=file_opener(self.media, self.fetcher, self.config.media.max_file),
             )
-
-    async def _open_file(self, part: FilePart) -> LocalFile:
-        if not part.file_id:
-            return await self.fetcher.fetch(part.url, self.config.media.max_file)
-        file = await self.media.open(part.file_id)
-        if file is None:
-            raise FetchRefused(f"The file {part.filename} is no longer kept.")
-        return file
 
     def link_file(self, destination: str, attachment: Attachment) -> str:
         """A signed address of a file we hold, as this destination reaches us."""

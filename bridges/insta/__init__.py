@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from bridges.insta import inbound, outbound
 from bridges.insta.client import INACTIVE_REMEDY, InstaClient
-from bridges.insta.sandbox import insta_sandbox
 from bridges.insta.settings import InstaSettings
 from bridges.insta.spec import SPEC
 from relay.contract import (
@@ -57,6 +56,8 @@ class InstaBridge(Bridge[InstaSettings]):
 
     @classmethod
     def sandbox(cls, options: SandboxOptions) -> Sandbox:
+        from bridges.insta.sandbox import insta_sandbox  # noqa: PLC0415 - a relay without sandboxes never loads it
+
         return insta_sandbox(options)
 
     def client(self, http: Http) -> InstaClient:
