@@ -542,8 +542,10 @@ class Store:
         return [int(n) for n in rows]
 
     async def close(self, number: int) -> None:
-        """Close a conversation; it opens again when somebody writes."""
-        await self.wire.call("HSET", self.key(f"contact:{number}"), "closed", str(int(time.time() * 1000)))
+        """Close a conversation; it opens again when somebody writes. By the store's clock, as all of a contact's times."""
+        seconds, micros = await self.wire.call("TIME")
+        now_ms = int(seconds) * 1000 + int(micros) // 1000
+        await self.wire.call("HSET", self.key(f"contact:{number}"), "closed", str(now_ms))
 
     async def identity(self, account: str, found: str) -> str:
         """The account id this account had when it was first seen; `found` is kept when it is the first."""

@@ -121,3 +121,15 @@ local function standing(parts)
   end
   return NAME[least]
 end
+
+-- One report about one part: the parts' letters after it. It is noted in the log only where it is news.
+local function reported(did, parts, part, code, line)
+  local after = climb(parts, part, code)
+  if after ~= parts then
+    note(did, line)
+  elseif code == 'p' and string.sub(parts, part, part) == 'a' then
+    local log = redis.call('HGET', P .. 'd:' .. did, 'l') or ''
+    if not string.find(log, '"what":"pending"', 1, true) then note(did, line) end
+  end
+  return after
+end

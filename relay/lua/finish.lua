@@ -48,7 +48,7 @@ if redis.call('LINDEX', lane, 0) == did and not said then
       end
     end
     local parts = (redis.call('HGET', key, 'ps') or '') .. 'a'
-    local remote = ARGV[9]
+    local remote, said = ARGV[9], ARGV[12]
     if remote ~= '' then
       redis.call('SET', P .. 'remote:' .. ARGV[15] .. ':' .. remote, did .. ' ' .. #parts, 'PX', ARGV[10])
       local had = redis.call('HGET', key, 'r')
@@ -56,8 +56,8 @@ if redis.call('LINDEX', lane, 0) == did and not said then
       -- Reports that came before the answer to our request.
       local early = P .. 'early:' .. ARGV[15] .. ':' .. remote
       for _, line in ipairs(redis.call('LRANGE', early, 0, -1)) do
-        parts = climb(parts, #parts, string.sub(line, 1, 1))
-        note(did, string.sub(line, 2))
+        parts = reported(did, parts, #parts, string.sub(line, 1, 1), string.sub(line, 2))
+        if string.sub(line, 1, 1) == 'x' then said = cjson.decode(string.sub(line, 2)).words or said end
       end
       redis.call('DEL', early)
     end
@@ -67,7 +67,7 @@ if redis.call('LINDEX', lane, 0) == did and not said then
       state = standing(parts)
       redis.call('HSET', key, 'ps', parts, 's', state, 'done', 1)
       redis.call('LPOP', lane)
-      if state == 'failed' then bury(did, now, 'reported', ARGV[12]) else ended(did, ARGV[10]) end
+      if state == 'failed' then bury(did, now, 'reported', said) else ended(did, ARGV[10]) end
     end
   elseif verdict == 'dead' then
     state = 'failed'

@@ -14,9 +14,7 @@ local did, part = string.match(bound, '^(%S+) (%d+)$')
 local key = P .. 'd:' .. did
 local d = redis.call('HMGET', key, 'ps', 's', 'done', 'n')
 if not d[1] then return { 'same', did, '0', '' } end
-local parts = climb(d[1], tonumber(part), ARGV[3])
-if parts == d[1] and ARGV[3] ~= 'p' then return { 'same', did, d[4], d[2] } end
-note(did, ARGV[4])
+local parts = reported(did, d[1], tonumber(part), ARGV[3], ARGV[4])
 if parts == d[1] then return { 'same', did, d[4], d[2] } end
 redis.call('HSET', key, 'ps', parts)
 if not d[3] then return { 'changed', did, d[4], d[2] } end

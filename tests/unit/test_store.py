@@ -179,6 +179,7 @@ async def test_recent_and_closed(store: Store) -> None:
         await asyncio.sleep(0.002)
     await incoming(store, user="u1")
     assert await store.recent() == [1, 3, 2] and await store.recent(1, 1) == [3]
+    await asyncio.sleep(0.002)
     await store.close(1)
     card = await store.contact(1)
     assert card is not None and card.closed
@@ -441,10 +442,12 @@ async def test_reports_climb_and_never_fall(store: Store) -> None:
     await end(store, await take_one(store, "shop"), "ok", "shop", remote_id="q1")
     steps = [
         (ReportStatus.PENDING, ("same", "accepted")),
+        (ReportStatus.PENDING, ("same", "accepted")),
         (ReportStatus.READ, ("changed", "read")),
         (ReportStatus.DELIVERED, ("same", "read")),
         (ReportStatus.READ, ("same", "read")),
         (ReportStatus.FAILED, ("same", "read")),
+        (ReportStatus.PENDING, ("same", "read")),
     ]
     for status, expected in steps:
         assert await report(store, "q1", status) == expected
@@ -465,6 +468,19 @@ async def test_a_failure_that_is_reported_becomes_a_dead_letter(store: Store) ->
     assert record is not None and (record.state, record.reason, record.words) == (State.FAILED, "reported", "blocked")
     assert await ttl(store, f"d:{did}") == -1 and await ttl(store, f"m:{accepted.message_id}") == -1
     assert await store.dead_ids() == [did]
+
+
+async def test_an_early_failure_keeps_the_other_sides_words(store: Store) -> None:
+    for _ in range(2):
+        line = orjson.dumps({"at": 1, "what": "failed", "words": "blocked you"})
+        early = Report(remote_id="q1", status=ReportStatus.FAILED, words="blocked you")
+        await store.report("shop", early, line)
+    accepted = await incoming(store, "x", "shop")
+    found = await end(store, await take_one(store, "shop"), "ok", "shop", remote_id="q1")
+    assert found.state == "failed"
+    record = await store.record(f"{accepted.message_id}-1")
+    assert record is not None and (record.reason, record.words) == ("reported", "blocked you")
+    assert [line["what"] for line in record.log] == ["ok", "failed"], "the second says nothing new"
 
 
 async def test_an_early_report_is_kept_and_an_endless_number_is_not(store: Store) -> None:
