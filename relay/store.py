@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -741,6 +741,16 @@ class Store:
             if await self.wire.call("ZCOUNT", self.key(f"arq:{name}"), "-inf", str(due_before)):
                 found.append(name)
         return found
+
+    async def orphans(self, names: Collection[str]) -> list[str]:
+        """Destinations for which messages wait although they are none of `names` (taken out of the configuration)."""
+        found = []
+        async with self._slow() as redis:
+            async for key in redis.scan_iter(match=self.key("lanes:*").replace("{", "[{]"), count=500):
+                name = key.decode().rpartition(":")[2]
+                if name not in names:
+                    found.append(name)
+        return sorted(found)
 
     async def dead_count(self) -> int:
         """How many dead letters wait for a person."""
