@@ -151,7 +151,7 @@ class Service:
         )
         for name in await self.store.orphans(self.registry.accounts):
             self.warnings.append(
-                f'store: messages wait for "{name}", which is no longer in {config.path.name}. Put it back to send them.'
+                f'store: messages wait for "{name}", which is not in {config.path.name}. Put it back to send them.'
             )
         for connection in self.registry.channels():
             connection.bot_id = await self.store.bot_id(connection.name, connection.configured_bot_id)

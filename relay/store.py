@@ -542,7 +542,7 @@ class Store:
         return [int(n) for n in rows]
 
     async def close(self, number: int) -> None:
-        """Close a conversation; it opens again when somebody writes. By the store's clock, as all of a contact's times."""
+        """Close a conversation; it opens again when somebody writes. Times are the store's clock, as everywhere."""
         seconds, micros = await self.wire.call("TIME")
         now_ms = int(seconds) * 1000 + int(micros) // 1000
         await self.wire.call("HSET", self.key(f"contact:{number}"), "closed", str(now_ms))
