@@ -83,6 +83,10 @@ class _Protocol(asyncio.Protocol):
 
     def send(self, packed: bytes) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self.loop.create_future()
+        if self.transport is None:
+            # Lost already, and `connection_lost` has told everybody who waited then: nobody would tell this one.
+            future.set_exception(StoreUnavailable("The connection to the store broke."))
+            return future
         self.waiting.append((future, self.loop.time()))
         self.buffer.append(packed)
         if not self.scheduled:

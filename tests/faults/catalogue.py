@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from tests.faults import killing
+from tests.faults import killing, storing
 from tests.faults.experiment import ALL
 
-MODULES = (killing,)
+MODULES = (killing, storing)
 
 
 def in_order() -> list[str]:

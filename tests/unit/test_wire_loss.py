@@ -1,0 +1,44 @@
+"""The shared connection to the store when it is lost: everybody who waits is told, also who asks a moment too late."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from relay.errors import StoreUnavailable
+from relay.wire import Endpoint, Wire
+from tests.faulty import FaultyProxy
+from tests.harness import StoreServer
+
+
+async def test_asking_a_connection_that_is_just_lost(store_server: StoreServer, tmp_path: Path) -> None:
+    """Between the loss and its being noticed, a command was never answered: a hook hung, and a lane for ever."""
+    async with FaultyProxy(store_server.url, tmp_path) as proxy:
+
+        async def locate() -> Endpoint:
+            return Endpoint(path=proxy.path)
+
+        wire = Wire(locate, timeout_s=2.0)
+        await wire.start()
+        try:
+            for _ in range(20):
+                while not wire.connected:
+                    await asyncio.sleep(0.01)
+                asked: list[asyncio.Future[object]] = []
+                proxy.cut()
+                # In every turn of the loop around the loss.
+                for _ in range(200):
+                    await asyncio.sleep(0)
+                    try:
+                        asked.append(wire.call("PING"))
+                    except StoreUnavailable:
+                        break
+                async with asyncio.timeout(5):
+                    for answer in await asyncio.gather(*asked, return_exceptions=True):
+                        assert answer == b"PONG" or isinstance(answer, StoreUnavailable)
+        finally:
+            await wire.stop()
+        with pytest.raises(StoreUnavailable):
+            wire.call("PING")
