@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bridges import ALL
 from relay.contract import Feature, Support
+from tests.coverage.page import tables
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,7 +44,10 @@ def features() -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-PARTS = (Part(ROOT / "bridges" / "README.md", "features", features),)
+PARTS = (
+    Part(ROOT / "bridges" / "README.md", "features", features),
+    Part(ROOT / "bridges" / "COVERAGE.md", "coverage", tables),
+)
 
 
 def renew(text: str, name: str, made: str) -> str:

@@ -202,8 +202,10 @@ class InstaClient:
         self._token = token
         self._encoding = encoding
 
-    async def get_info(self) -> Channel:
-        return self._channel(Channel, await self._ask(method_request(self._base_url, self._token, "getInfo")))
+    async def get_info(self, *, http_method: str = "GET") -> Channel:
+        """`http_method` is GET or POST: the document has both."""
+        request = method_request(self._base_url, self._token, "getInfo", http_method)
+        return self._channel(Channel, await self._ask(request))
 
     async def get_url(self) -> ProfileLink:
         return self._channel(ProfileLink, await self._ask(method_request(self._base_url, self._token, "getUrl")))

@@ -19,6 +19,8 @@ async def test_get_info(far: FarSide):
         "getcourseru",
         True,
     )
+    assert await far.client.get_info(http_method="POST") == channel
+    assert far.http.sent[-1].method == "POST"
 
 
 async def test_get_url(far: FarSide):
