@@ -125,7 +125,7 @@ def answer_of(response: RawResponse, *secrets: str) -> dict[str, Any]:
     if code is not None and code < 0:
         said = hide(short_words(value.get("response") or f"error {code}"), *secrets)
         raise RemoteError(str(code), said, status=status)
-    if status >= 400:
+    if not 200 <= status < 300:  # a redirect is no success either: posts are not sent on to another address
         said = hide(short_words(value.get("response") or value.get("error") or f"HTTP {status}"), *secrets)
         raise RemoteError(f"http_{status}", said, status=status)
     return value

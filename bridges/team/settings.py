@@ -32,6 +32,7 @@ class TeamSettings(BridgeSettings):
     """`key` is the group's integration key: we post with it, and the hooks that come to us must carry it."""
 
     kind: Literal["team"] = "team"
+    url: str = Field(description="Address of the team chat's server, such as https://web.tada.team, or `sandbox`.")
     key: SecretStr | None = Field(
         None,
         description="Key of the group's API/Webhook integration; several, separated by commas, are several groups.",
