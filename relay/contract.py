@@ -318,7 +318,7 @@ class Check:
     ok: bool | None  # None: could not be told
     what: str
     found: str = ""
-    remedy: str = ""
+    remedy: str = ""  # what a person can do; shown whatever `ok` says
     credentials: bool = False  # False finding that means "our key is bad": the destination pauses
     changed: bool = False  # provision: something was registered
 

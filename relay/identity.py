@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
+from relay.announcing import Announcer
 from relay.contract import Http, Identified, Texts
 from relay.errors import RelayError, StoreUnavailable
 from relay.intake import Intake
@@ -23,13 +24,22 @@ class Identities:
     """Compares each account's stable id with the one it had before."""
 
     def __init__(
-        self, registry: Registry, store: Store, senders: Mapping[str, Http], texts: Texts, intake: Intake
+        self,
+        registry: Registry,
+        store: Store,
+        senders: Mapping[str, Http],
+        texts: Texts,
+        *,
+        intake: Intake,
+        announcer: Announcer,
     ) -> None:
         self.registry = registry
         self.store = store
         self.senders = senders
         self.texts = texts
         self.intake = intake
+        self.announcer = announcer
+        self._silent = {c.name for c in registry.accounts.values() if isinstance(c.bridge, Identified)}
 
     async def at_start(self) -> None:
         """Ask everybody, for a few seconds at most."""
@@ -43,6 +53,10 @@ class Identities:
         """Ask everybody; trouble with one is a line in the log."""
         await asyncio.gather(*(self._one(c) for c in self.registry.accounts.values()))
 
+    async def look_again(self) -> None:
+        """Ask those who have not answered since this process started: until then nobody knows whose they are."""
+        await asyncio.gather(*(self._one(self.registry.accounts[name]) for name in sorted(self._silent)))
+
     async def _one(self, connection: Connection) -> None:
         bridge = connection.bridge
         if not isinstance(bridge, Identified):
@@ -53,11 +67,21 @@ class Identities:
         except (RelayError, StoreUnavailable) as e:
             log.info("%s did not say which account it is: %s", connection.name, e)
             return
-        if not found or expected == found:
+        self._silent.discard(connection.name)
+        if not found:
+            return
+        if expected == found:
+            await self._back(connection.name)
             return
         text = self.texts.notice(OTHER_ACCOUNT, account=connection.name, expected=expected, found=found)
-        log.error("%s", text)
+        log.error("%s Put its own key back, or `relay resume %s` if the new account is meant.", text, connection.name)
         await self.store.pause(connection.name, OTHER_ACCOUNT, text)
         for desk in self.registry.desks_of.get(connection.name, ()):
             seen = f"seen:identity:{connection.name}:{found}:{desk}"
             await self.intake.tell(desk, text, 0, seen=seen, seen_ttl_s=3600)
+
+    async def _back(self, name: str) -> None:
+        """The key is its own account's: if it was stopped for another's, it goes on."""
+        if (await self.store.destination(name)).paused == OTHER_ACCOUNT:
+            await self.store.resume(name)
+            await self.announcer.news(name, "resumed", "")

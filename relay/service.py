@@ -57,6 +57,7 @@ log = logging.getLogger("relay.service")
 SWEEP_EVERY_S = 30.0
 TRIM_EVERY_S = 3600.0
 IDENTITY_EVERY_S = 600.0
+UNKNOWN_EVERY_S = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +222,9 @@ class Service:
             self.registry, self.store, self.texts, self.media, commands, ring=self.ring, on_warned=self._on_warned
         )
         self.announcer = Announcer(self.registry, self.store, self.texts, self.intake)
-        self.identities = Identities(self.registry, self.store, self.senders, self.texts, self.intake)
+        self.identities = Identities(
+            self.registry, self.store, self.senders, self.texts, intake=self.intake, announcer=self.announcer
+        )
         self.resumer = Resumer(self.registry, self.store, self.senders, self.announcer, self.config.delivery)
 
     async def _start_web(self, origin: str) -> None:
@@ -300,6 +303,7 @@ class Service:
         self._spawn(self._every(TRIM_EVERY_S, self._trim), "trimmer")
         self._spawn(self._every(2.0, lambda: self.resumer.look(self.name)), "resumer")
         self._spawn(self._every(IDENTITY_EVERY_S, self.identities.look), "identities")
+        self._spawn(self._every(UNKNOWN_EVERY_S, self.identities.look_again), "identities not known yet")
         windows = Windows(self.registry, self.store, self.texts, self.intake, config.delivery.warn_before)
         self._spawn(self._every(LOOK_EVERY_S, lambda: windows.look(self.name)), "windows")
         for task_name, poll in pollers.all():
@@ -373,6 +377,8 @@ class Service:
             for check in (*await provision_one(connection, http), *await probe_one(connection, http)):
                 if check.ok is False:
                     log.warning("%s: %s: %s %s", name, check.what, check.found, check.remedy)
+                elif check.changed and check.remedy:  # done, and somebody may not like it
+                    log.warning("%s: %s: %s. %s", name, check.what, check.found, check.remedy)
                 elif check.changed:
                     log.info("%s: %s: %s", name, check.what, check.found)
 

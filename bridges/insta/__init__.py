@@ -106,15 +106,20 @@ class InstaBridge(Bridge[InstaSettings]):
         if after and after != ours:
             found = f"setWebHook answered with another address ({_shown(after)})"
             return [Check(ok=False, what=what, found=found, remedy="run `relay provision` again, then ask getloo.ru")]
-        return [Check(ok=True, what=what, found=_registered(before, ours), changed=True)]
+        found, remedy = _registered(before, ours)
+        return [Check(ok=True, what=what, found=found, remedy=remedy, changed=True)]
 
 
-def _registered(before: str, ours: str) -> str:
+def _registered(before: str, ours: str) -> tuple[str, str]:
+    """What registering our address did, and what to do where somebody else lost theirs."""
     if not before:
-        return "registered ours; there was none before"
+        return "registered ours; there was none before", ""
     if before.rpartition("/")[0] == ours.rpartition("/")[0]:
-        return "registered ours; it replaces our own address with an older secret"
-    return f"registered ours; it REPLACES somebody else's: {_shown(before)} hears of nothing any more"
+        return "registered ours; it replaces our own address with an older secret", ""
+    return (
+        f"registered ours; it REPLACES somebody else's: {_shown(before)} hears of nothing any more",
+        "if that was not meant, stop the relay and register the other address again: a channel has only one",
+    )
 
 
 def _shown(url: str) -> str:

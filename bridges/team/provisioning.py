@@ -13,6 +13,7 @@ from bridges.team.settings import TeamSettings
 from bridges.team.shapes import Integration
 from relay.contract import Check
 from relay.errors import RelayError, RemoteError
+from relay.responses import bare_address
 from relay.secret_files import store_secret
 
 WHAT = "group's integration"
@@ -77,8 +78,11 @@ async def provision_integration(
                 Check(ok=False, what=WHAT, found="the server did not keep our address", remedy=_by_hand(hook))
             )
         else:
-            told = f"calls us now; before it called {before}" if before else "calls us now; before it called nobody"
-            checks.append(Check(ok=True, what=WHAT, found=told, changed=True))
+            told, remedy = "calls us now; before it called nobody", ""
+            if before:
+                told = f"calls us now, and no longer {bare_address(before)}"
+                remedy = "If that was not meant, give the other server an integration of its own."
+            checks.append(Check(ok=True, what=WHAT, found=told, remedy=remedy, changed=True))
     elif not checks:
         checks.append(Check(ok=True, what=WHAT, found="calls us"))
     if not found.enabled:

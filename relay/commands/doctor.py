@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import Any
 
 from rich.console import Console
@@ -29,7 +30,7 @@ async def doctor(config: Config, kinds: Kinds) -> Found:
     """Ask everything; one list of checks per account, and for the store and the public address."""
     found: Found = {STORE: await _store(config)}
     async with Sender(timeout_s=config.delivery.timeout) as http:
-        found[PUBLIC] = await _public_address(config, http)
+        found[PUBLIC] = await _public_address(config, kinds, http)
         found |= await _each(config, kinds, http, probe_one)
     return found
 
@@ -79,8 +80,8 @@ async def _store(config: Config) -> list[Check]:
     return [*report.checks, Check(ok=True, what="takes writes")]
 
 
-async def _public_address(config: Config, http: Http) -> list[Check]:
-    """Whether our own web server answers where outside systems will look for it."""
+async def _public_address(config: Config, kinds: Kinds, http: Http) -> list[Check]:
+    """Whether our own web server answers where outside systems will look for it, and our hooks with it."""
     if config.only_own:
         return [Check(ok=None, what="reachable", found="not needed: only sandboxes are configured")]
     url = f"{config.base_url}/healthz"
@@ -92,7 +93,30 @@ async def _public_address(config: Config, http: Http) -> list[Check]:
     if status != 200:
         remedy = "something else answers there: check `public_url` and the proxy in front"
         return [Check(ok=False, what="reachable", found=f"{url} answers {status}", remedy=remedy)]
-    return [Check(ok=True, what="reachable", found=url)]
+    outside = [c for c in offline(config, kinds).accounts.values() if not c.settings.sandboxed]
+    return [Check(ok=True, what="reachable", found=url), await _hooks_answer(outside, http)]
+
+
+async def _hooks_answer(connections: Sequence[Connection], http: Http) -> Check:
+    """Whether each hook address leads to us. Asked with GET, which a hook of ours refuses with 405: a proxy that lets
+    only some paths through, or another application behind it, answers something else."""
+    what = "hook addresses"
+    wrong = []
+    for connection in connections:
+        for address in connection.hooks().values():
+            shown = f"{connection.name} at …/hooks/{connection.name}"
+            request = OutboundRequest(method="GET", url=address, safe_url=f"…/hooks/{connection.name}")
+            try:
+                status = (await http(request)).status
+            except SendError as e:
+                wrong.append(f"{shown}: {e}")
+                continue
+            if status != HTTPStatus.METHOD_NOT_ALLOWED:
+                wrong.append(f"{shown} answers {status}")
+    if wrong:
+        remedy = "let the proxy pass /hooks/ on to the relay unchanged"
+        return Check(ok=False, what=what, found="; ".join(dict.fromkeys(wrong)), remedy=remedy)
+    return Check(ok=True, what=what, found="answer from outside")
 
 
 def fine(found: Found) -> bool:
@@ -115,6 +139,6 @@ def show(found: Mapping[str, list[Check]], console: Console, *, nothing: str) ->
             line = Text.assemble((f"  {mark} ", style), (name, "bold"), f": {c.what}")
             if c.found:
                 line.append(f": {c.found}")
-            if c.ok is False and c.remedy:
+            if c.remedy:
                 line.append(f" → {c.remedy}", "yellow")
             console.print(line)
