@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +26,7 @@ from tests.bench.endpoints import Sink
 from tests.bench.goals import goal_table
 from tests.bench.growth import QUICK_EXTENT, Extent, growth, render_growth
 from tests.bench.modes import QUICK, Plan, Row, measure, warm_up
-from tests.bench.report import Figures, mode_table, noise
+from tests.bench.report import Figures, incomplete, mode_table, noise
 from tests.bench.subjects import DidNotStart, Forwarder, PlainArq, Relay, Subject
 
 SLOW_DISK_SUBJECTS = ("run, always", "serve + worker, always", "arq, always")
@@ -48,9 +50,8 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-async def bench(chosen: Sequence[Subject], wanted: Sequence[str], plan: Plan, where: Path) -> list[Row]:
-    """All rounds: each round takes every subject once, so that what the machine does otherwise hits all alike."""
-    rows: list[Row] = []
+async def bench(chosen: Sequence[Subject], wanted: Sequence[str], plan: Plan, where: Path, rows: list[Row]) -> None:
+    """All rounds, into `rows`: each takes every subject once, so that what else the machine does hits all alike."""
     sink = Sink()
     await sink.start()
     library = slow_disk.build(where) if any(m in wanted for m in modes.ON_A_SLOW_DISK) else None
@@ -60,23 +61,28 @@ async def bench(chosen: Sequence[Subject], wanted: Sequence[str], plan: Plan, wh
         for number in range(1, plan.rounds + 1):
             for subject in chosen:
                 normal = [m for m in modes.ON_THIS_DISK if m in wanted]
-                rows += await _one(subject, normal, number, sink, plan, where, None)
+                await _one(subject, normal, number, sink, plan, where, None, rows)
             for subject in chosen:
                 slowed = [m for m in modes.ON_A_SLOW_DISK if m in wanted]
                 if library is not None and subject.name in SLOW_DISK_SUBJECTS:
-                    rows += await _one(subject, slowed, number, sink, plan, where, library)
+                    await _one(subject, slowed, number, sink, plan, where, library, rows)
     finally:
         await sink.stop()
-    return rows
 
 
 async def _one(
-    subject: Subject, wanted: Sequence[str], number: int, sink: Sink, plan: Plan, where: Path, library: Path | None
-) -> list[Row]:
+    subject: Subject,
+    wanted: Sequence[str],
+    number: int,
+    sink: Sink,
+    plan: Plan,
+    where: Path,
+    library: Path | None,
+    rows: list[Row],
+) -> None:
     if not wanted:
-        return []
+        return
     place = Path(tempfile.mkdtemp(prefix="s", dir=where))
-    rows: list[Row] = []
     try:
         await subject.start(place, sink.url, library)
         driver = Driver(sink, subject.target)
@@ -86,11 +92,10 @@ async def _one(
             rows.append(row)
             say(f"round {number}: {subject.name}: {mode}: {_short(row)}")
     except (DidNotStart, RuntimeError, OSError) as e:
-        say(f"round {number}: {subject.name}: broken off: {e}")
+        say(f"round {number}: {subject.name}: broken off: {e}\n{subject.said()}")
     finally:
         await subject.stop()
         shutil.rmtree(place, ignore_errors=True)
-    return rows
 
 
 def _short(row: Row) -> str:
@@ -128,6 +133,7 @@ def render(rows: Sequence[Row], facts: dict[str, str], plan: Plan) -> str:
         f"Medians of {plan.rounds} interleaved round{'s' * (plan.rounds != 1)}; 500-byte hooks over 50 connections. "
         "× (a): against the in-memory forwarder; × (b): against plain arq with the same fsync.",
         noise(figures),
+        incomplete(figures, plan.rounds),
     ]
     for mode in figures.modes():
         out += ["", f"### {mode[0].upper()}{mode[1:]}", "", mode_table(figures, mode)]
@@ -148,6 +154,8 @@ def main() -> int:
     parser.add_argument("--dir", type=Path, help="where stores are kept meanwhile, that is, the disk to be measured")
     args = parser.parse_args()
 
+    # However it is ended, the processes it started must not stay behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if args.growth:
         return _growth(QUICK_EXTENT if args.quick else Extent(), args.dir, args.json)
     plan = QUICK if args.quick else Plan()
@@ -158,8 +166,12 @@ def main() -> int:
     wanted = [m for m in every if not args.mode or any(name in m for name in args.mode)]
     if not chosen or not wanted:
         parser.error(f"subjects are {', '.join(s.name for s in subjects())}; modes are {', '.join(every)}")
-    with tempfile.TemporaryDirectory(prefix="relay-bench-", dir=args.dir) as where:
-        rows = uvloop.run(bench(chosen, wanted, plan, Path(where)))
+    rows: list[Row] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="relay-bench-", dir=args.dir) as where,
+        contextlib.suppress(KeyboardInterrupt),  # what has been measured is shown all the same
+    ):
+        uvloop.run(bench(chosen, wanted, plan, Path(where), rows))
     facts = about()
     print(render(rows, facts, plan))
     if args.json:

@@ -107,6 +107,8 @@ async def measure(mode: str, number: int, subject: Subject, driver: Driver, sink
     sink.behave()
     meter = Meter(subject)
     if mode == IDLE:
+        await asyncio.sleep(1.0)  # what is left of the warm-up is not idling
+        meter.start()
         await asyncio.sleep(plan.idle_s)
         return _row(mode, number, subject, sink, meter, None, per=plan.idle_s / 100)
     if mode == SLOW_DESTINATION:

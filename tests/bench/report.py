@@ -158,6 +158,17 @@ def _idle_table(figures: Figures) -> str:
     )
 
 
+def incomplete(figures: Figures, rounds: int) -> str:
+    """A sentence on what has fewer rounds than it should, "" where nothing has."""
+    short = [
+        f"{subject} ({mode}): {len(found)}"
+        for mode in figures.modes()
+        for subject in figures.subjects(mode)
+        if len(found := figures.of(mode, subject)) < rounds
+    ]
+    return f"Fewer than {rounds} rounds, because a run was broken off: {'; '.join(short)}." if short else ""
+
+
 def noise(figures: Figures) -> str:
     """A sentence on what else this machine did."""
     shares = sorted(r.others for r in figures.rows)

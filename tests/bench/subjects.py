@@ -131,6 +131,11 @@ class Subject(ABC):
         self.processes.clear()
         self.stores.clear()
 
+    def said(self) -> str:
+        """The ends of all logs, for a person who asks why it broke off."""
+        logs = sorted(log for log in self.where.rglob("*.log") if log.stat().st_size)
+        return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-1500:]}" for log in logs)
+
     def spawn(self, name: str, *args: str) -> Process:
         process = Process([sys.executable, "-m", *args], self.where / f"{name}.log")
         self.processes.append(process)

@@ -20,7 +20,7 @@ from tests.bench.endpoints import Caller, Sink, connect, mark
 from tests.bench.goals import goal_table, goals
 from tests.bench.ledger import Ledger, quantile
 from tests.bench.modes import PACED, REFUSING, SATURATED, Plan, Row, measure
-from tests.bench.report import Figures, mode_table, noise
+from tests.bench.report import Figures, incomplete, mode_table, noise
 from tests.bench.subjects import Forwarder
 
 FIFTY = Shape(name="fifty", conversations=50)
@@ -230,6 +230,13 @@ def test_ratios_are_medians_of_each_rounds_own() -> None:
 def test_a_busy_machine_is_said_to_be_one() -> None:
     assert "doubtful" in noise(Figures([_row("forwarder", 1, 1000.0, others=0.4)]))
     assert "doubtful" not in noise(Figures([_row("forwarder", 1, 1000.0, others=0.01)]))
+
+
+def test_missing_rounds_are_named() -> None:
+    figures = Figures([_row("forwarder", 1, 1000.0), _row("forwarder", 2, 900.0), _row("run, always", 1, 800.0)])
+    assert "run, always (saturated): 1" in incomplete(figures, 2)
+    assert "forwarder" not in incomplete(figures, 2)
+    assert incomplete(figures, 1) == ""
 
 
 def test_usage_of_this_process() -> None:
