@@ -116,7 +116,7 @@ class Attempts:
         self, connection: Connection, delivery: Delivery, head: Head, left_s: float | None
     ) -> tuple[Outcome, bool]:
         """(outcome, whether parts remain after this one)."""
-        bridge, http = connection.bridge, self.senders[connection.name]
+        bridge = connection.bridge
         if left_s is not None and left_s <= 0:
             return Outcome(verdict=Verdict.REJECTED, reason="deadline"), False
         try:
@@ -125,13 +125,13 @@ class Attempts:
                 return Outcome(verdict=Verdict.ACCEPTED, reason="nothing_left"), False
             part = self._with_links(connection.name, parts[head.part])
             more = head.part + 1 < len(parts)
-            if (multi := self._multi.get(connection.name)) is not None:
-                outcome = await multi.send(delivery, part, http, self._memories[connection.name])
-            else:
-                request = bridge.render(delivery, part)
-                if request.echo:
-                    self.store.remember_echo(connection.name, request.echo)
-                outcome = bridge.classify(await http(request))
+            try:
+                outcome = await self._exchange(connection, delivery, part)
+            except FetchRefused as e:
+                if not connection.is_desk:
+                    raise
+                # A file that cannot be had must not keep a customer's words from people, nor hold up what comes after.
+                outcome = await self._exchange(connection, delivery, self._without_files(part, e))
         except UnsupportedContent as e:
             words = " ".join(reasons(self.texts, e))
             return Outcome(verdict=Verdict.REJECTED, reason="unsupported_content", words=words), False
@@ -152,6 +152,24 @@ class Attempts:
         if len(outcome.words) > WORDS_LIMIT:
             outcome = replace(outcome, words=outcome.words[:WORDS_LIMIT])
         return outcome, more
+
+    async def _exchange(self, connection: Connection, delivery: Delivery, part: Part) -> Outcome:
+        """One part, sent and its answer judged."""
+        http = self.senders[connection.name]
+        if (multi := self._multi.get(connection.name)) is not None:
+            return await multi.send(delivery, part, http, self._memories[connection.name])
+        request = connection.bridge.render(delivery, part)
+        if request.echo:
+            self.store.remember_echo(connection.name, request.echo)
+        return connection.bridge.classify(await http(request))
+
+    def _without_files(self, part: Part, error: FetchRefused) -> Part:
+        """The part in words: each file by name and address, and why it is not there."""
+        lines = [
+            self.texts.notice("file_not_fetched", filename=a.filename or a.kind.value, url=a.url, words=str(error))
+            for a in part.attachments
+        ]
+        return replace(part, text="\n".join(filter(None, [part.text, *lines])), attachments=())
 
     def _parts(self, bridge: Bridge[Any], delivery: Delivery) -> Sequence[Part]:
         """The delivery's parts. Those of long texts are kept from one part to the next: cutting 100 kB takes a tenth of

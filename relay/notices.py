@@ -85,6 +85,10 @@ NOTICES: Mapping[str, Notice] = {
         "a customer's message was given up for one desk; said at the others",
         {"number": "42", "text": _TEXT, "destination": "sales", "words": "HTTP 500"},
     ),
+    "file_not_fetched": Notice(
+        "instead of a customer's file, below their words; url may be empty",
+        {"filename": "photo.jpg", "url": "https://files.example.com/photo.jpg", "words": "It is too large."},
+    ),
     "window_closing": Notice("unanswered; left: seconds or words", {"number": "42", "left": 5400}),
     "deleted": Notice("taken back", {"number": "42"}),
     "deleting": Notice("/delete, before the channel has answered", {"number": "42", "text": _TEXT}),

@@ -74,7 +74,7 @@ class Sender:
     """One account's HTTP client: its own connections, at most `limit` at once. Made and closed on the same loop.
 
     `timeout_s`: the deployment's delivery timeout, for requests that name none. `open_file` gives the content of a
-    multipart file part (from the media store, or fetched); without it such parts are a SendError.
+    multipart file part (from the media store, or fetched); without it such parts are a FetchRefused.
     """
 
     def __init__(
@@ -163,6 +163,8 @@ class Sender:
                 body=content,
             )
         except Exception as e:
+            if isinstance(e, FetchRefused) and not e.passing:
+                raise  # the file cannot be had, now or later
             raise to_send_error(e, sent=progress.connected, timeout_s=timeout_s) from e
         finally:
             _progress.reset(token)

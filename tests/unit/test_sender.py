@@ -413,11 +413,14 @@ async def test_files_travel_in_a_form_of_known_length(tmp_path: Path, size: int)
 
 
 async def test_a_file_that_cannot_be_had_means_nothing_was_sent():
-    async def open_file(part: FilePart) -> LocalFile:
+    async def later(part: FilePart) -> LocalFile:
+        raise FetchRefused("Its server is away.", passing=True)
+
+    async def never(part: FilePart) -> LocalFile:
         raise FetchRefused("The file is gone.")
 
     async with nasty(silence) as server:
-        for sender in (Sender(open_file=open_file), Sender()):
+        for sender, passing in ((Sender(open_file=later), True), (Sender(open_file=never), False), (Sender(), False)):
             async with sender:
                 request = OutboundRequest(
                     method="POST",
@@ -425,8 +428,12 @@ async def test_a_file_that_cannot_be_had_means_nothing_was_sent():
                     safe_url="",
                     files=(FilePart(field="a", filename="b", mime="", file_id="x"),),
                 )
-                error = await failing(sender, request)
-                assert (error.reason, error.certain) == ("media_unavailable", True)
+                if passing:
+                    error = await failing(sender, request)
+                    assert (error.reason, error.certain) == ("media_unavailable", True)
+                else:
+                    with pytest.raises(FetchRefused):
+                        await sender(request)
         assert server.connections == 0
 
 
