@@ -41,7 +41,7 @@ MILESTONES = (10_000, 100_000, 1_000_000)
 ASLEEP = 1_000
 CHUNK = 1_000
 TRACES = 200
-RETENTION_S = 4.0
+RETENTION_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
