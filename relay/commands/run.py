@@ -52,11 +52,20 @@ def run(config: Config, kinds: Kinds, parts: Parts) -> int:
     return uvloop.run(_run(config, kinds, keys, parts))
 
 
+# One request to stop often comes as two signals: `make`, `timeout` and process managers tell the whole group and then
+# hand theirs on. What comes this soon after the first is no impatience.
+ECHO_S = 1.0
+
+
 async def _run(config: Config, kinds: Kinds, keys: Sequence[str], parts: Parts) -> int:
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, asked.set)
+
+    def second_means_now() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+
     service = Service(config, kinds, keys, parts)
     starting = asyncio.create_task(service.start())
     stopping = asyncio.create_task(asked.wait())
@@ -73,10 +82,10 @@ async def _run(config: Config, kinds: Kinds, keys: Sequence[str], parts: Parts) 
         err().print(Text(warning, style="yellow"))
     await stopping
     err().print(Text("Stopping: what is on its way is finished first."))
-    # A second Ctrl-C means now.
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        loop.remove_signal_handler(signum)
+    # A second Ctrl-C means now; a second SIGTERM says nothing new.
+    impatience = loop.call_later(ECHO_S, second_means_now)
     await service.stop()
+    impatience.cancel()
     return 0
 
 

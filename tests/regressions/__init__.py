@@ -1,0 +1,1 @@
+"""One file per bug, named after it; each says what broke."""
