@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import logging
 import socket
@@ -198,7 +199,10 @@ class Service:
         if not self.parts.web:
             return config.local_url
         family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-        self._socket = socket.create_server((config.host, config.port), family=family, backlog=1024, reuse_port=False)
+        try:
+            self._socket = socket.create_server((config.host, config.port), family=family, backlog=1024)
+        except OSError as e:
+            raise RelayError(_why_not_listening(config.listen, e)) from e
         port = self._socket.getsockname()[1]
         self.address = f"http://{_loopback(config.host)}:{port}"
         return self.address
@@ -437,6 +441,23 @@ async def probe_one(connection: Connection, http: Http) -> list[Check]:
         return list(await connection.bridge.probe(http))
     except RelayError as e:
         return [Check(ok=False, what="reachable", found=str(e))]
+
+
+def _why_not_listening(listen: str, error: OSError) -> str:
+    """What to do about an address that cannot be listened on."""
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"{listen} is in use, perhaps by another relay. End that one, or set `listen` in config.yaml "
+            "to another port."
+        )
+    if error.errno == errno.EACCES:
+        return f"This user may not listen on {listen}: ports below 1024 are reserved. Set `listen` to a higher one."
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return (
+            f"This machine has no address {listen.rpartition(':')[0]}. Set `listen` in config.yaml to one it has, "
+            "or to 0.0.0.0 for all."
+        )
+    return f"Cannot listen on {listen}: {error.strerror or error}."
 
 
 def _loopback(host: str) -> str:
