@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import sentry_sdk
+from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp.web import RequestPayloadError
 from sentry_sdk.scrubber import DEFAULT_DENYLIST, EventScrubber
 
 MASK = "***"
@@ -45,6 +47,20 @@ class Redaction(logging.Filter):
         return True
 
 
+class StrangersRequests(logging.Filter):
+    """What a stranger sent that is no HTTP is answered 400 by aiohttp, and logged by it as an error with a traceback:
+    anybody could fill logs and Sentry with those. One quiet line each is enough."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, BadHttpMessage | RequestPayloadError):
+            return True
+        record.levelno, record.levelname = logging.INFO, "INFO"
+        record.msg, record.args = f"refused a request that cannot be read: {type(error).__name__}", None
+        record.exc_info = record.exc_text = None
+        return logging.getLogger(record.name).isEnabledFor(logging.INFO)
+
+
 def set_up_logging(level: str, secrets: Iterable[str]) -> Redaction:
     """One line a record, to standard error, redacted."""
     redaction = Redaction(secrets)
@@ -57,6 +73,7 @@ def set_up_logging(level: str, secrets: Iterable[str]) -> Redaction:
     # One line an attempt comes from us; their lines a request or a job would say it again, with arguments.
     logging.getLogger("arq").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(StrangersRequests())
     return redaction
 
 
