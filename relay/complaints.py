@@ -56,7 +56,9 @@ def complain_all(document: Document, error: ValidationError, model: type[BaseMod
             continue  # already complained about: what is missing is not in the file but around it
         if detail["type"] == "too_short" and isinstance(node.value, list) and node.value:
             continue  # pydantic does not count items that failed, and these have complaints of their own
-        document.complain(place.path, _scrub(_sentence(detail, node, place), known_secrets))
+        # What is allowed is our own sentence: nothing in it is anybody's secret, and it must stay readable.
+        said, allowed, what = _sentence(detail, node, place).partition("; allowed is ")
+        document.complain(place.path, _scrub(said, known_secrets) + allowed + what)
 
 
 def secrets_of(document: Document, model: type[BaseModel], prefix: KeyPath) -> list[str]:
@@ -140,9 +142,10 @@ def _hide(said: str, node: Node) -> str:
     if not isinstance(node.value, str) or not node.value:
         return said
     bare = (node.value,) if node.filled and len(node.value) > 3 else ()
-    for form in (repr(node.value), quoted(node.value), *bare):
-        said = said.replace(form, quoted(node.source))
-    return said
+    forms = "|".join(re.escape(form) for form in (repr(node.value), quoted(node.value), *bare))
+    # In one go: what is put in may hold the value itself, as a default does.
+    said, allowed, what = said.partition("; allowed is ")
+    return re.sub(forms, lambda _: quoted(node.source), said) + allowed + what
 
 
 def _limit(limit: Any, node: Node) -> str:
