@@ -7,6 +7,7 @@ The far sides are sandboxes of their own here, beside the relay, so that they ca
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -370,3 +371,130 @@ async def test_an_integration_that_is_switched_off_or_deleted_loses_nothing(outs
     await in_group(sales, "while it is off")
     assert json.loads((await command(relay.config_path, "dead", "list", "--json")).out) == []
     assert len([text for text in await posts(sales) if "while it is off" in text]) == 1
+
+
+# --- files to operator panels, all three ways -----------------------------------------------------------------------
+
+WAYS = {"brackets": "attaches[]", "json": "attaches", "file": "attach"}  # setting -> how the panel saw it
+
+
+class Panels:
+    """A relay with a sandboxed channel and three panels, one for each way of attaching."""
+
+    def __init__(self, relay: RelayProcess, session: aiohttp.ClientSession) -> None:
+        self.relay = relay
+        self.session = session
+
+    async def state(self, name: str) -> Any:
+        async with self.session.get(f"{self.relay.address}/sandbox/{name}/_sandbox/state") as answer:
+            return await answer.json()
+
+    async def act(self, name: str, action: str, /, **arguments: Any) -> Any:
+        url = f"{self.relay.address}/sandbox/{name}/_sandbox/act/{action}"
+        async with self.session.post(url, json=arguments) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def get(self, url: str) -> tuple[int, bytes]:
+        async with self.session.get(url) as answer:
+            return answer.status, await answer.read()
+
+    async def message(self, name: str, words: str) -> dict[str, Any]:
+        """Wait for a message at a panel that contains these words."""
+
+        async def look() -> dict[str, Any] | None:
+            said = [m for ms in (await self.state(name))["messages"].values() for m in ms]
+            return next((m for m in said if words in m["text"]), None)
+
+        found: dict[str, Any] = await until(look, 20, what=f"{words!r} at {name}")
+        return found
+
+    async def file(self, name: str, message: dict[str, Any]) -> bytes:
+        """The content of a message's one file, as the panel's page has it."""
+        (file,) = message["files"]
+        status, content = await self.get(f"{self.relay.address}/sandbox/{name}/{file['url']}")
+        assert status == 200
+        return content
+
+    async def send(self, text: str, **file: Any) -> dict[str, Any]:
+        """The first customer sends a file; what the channel's sandbox remembers of it."""
+        customer = (await self.state("shop"))["customers"][0]["id"]
+        said: dict[str, Any] = await self.act("shop", "send", customer_id=customer, text=text, **file)
+        return said
+
+
+@pytest.fixture
+async def panels(relay_process: Any, session: aiohttp.ClientSession) -> AsyncIterator[Panels]:
+    desks = {way: {"kind": "operator", "url": "sandbox", "attaches": way} for way in WAYS}
+    relay = relay_process(
+        {
+            "channels": {"shop": {"kind": "insta", "url": "sandbox"}},
+            "desks": desks,
+            "routes": [{"channel": "shop", "desks": list(desks)}],
+            "delivery": QUICK,
+        }
+    )
+    await relay.start()
+    yield Panels(relay, session)
+
+
+async def test_a_customers_file_reaches_panels_all_three_ways(panels: Panels):
+    await panels.send("look at this", what="photo")
+    (sent,) = [m["media"]["url"] for m in (await panels.state("shop"))["messages"] if m["text"] == "look at this"]
+    _, original = await panels.get(f"{panels.relay.address}/sandbox/shop/{sent}")
+    assert original[:2] in (b"\xff\xd8", b"\x89P")
+    for name, how in WAYS.items():
+        message = await panels.message(name, "look at this")
+        (file,) = message["files"]
+        assert (file["how"], file["kind"]) == (how, "image")
+        assert await panels.file(name, message) == original
+        if name != "file":  # by reference: the channel's own address, the picture and its thumbnail
+            assert (file["source"], file["big"]) == (f"{panels.relay.address}/sandbox/shop/{sent}",) * 2
+
+
+async def test_an_operators_file_reaches_the_customer_and_the_other_panels(panels: Panels):
+    await panels.send("hello", what="photo")
+    _, content = await panels.get(f"{panels.relay.address}/sandbox/shop/_sandbox/files/photo-1/photo.jpg")
+    first = await panels.message("brackets", "hello")
+    given = {"name": "кот 1.jpg", "mime": "image/jpeg", "data": base64.b64encode(content).decode()}
+    said = await panels.act("brackets", "answer", user_id=int(first["user_id"]), text="here you are", file=given)
+    assert said["status"] == 200, said
+
+    async def arrived() -> dict[str, Any] | None:
+        ours = [m for m in (await panels.state("shop"))["messages"] if not m["mine"]]
+        return next((m for m in ours if m["text"] == "here you are"), None)
+
+    await until(arrived, what="the customer has it")
+    for name in ("json", "file"):
+        message = await panels.message(name, "here you are")
+        assert [file["how"] for file in message["files"]] == [WAYS[name]]
+        assert await panels.file(name, message) == content
+
+
+@pytest.mark.parametrize(
+    ("href", "says"),
+    [
+        ("http://127.0.0.1:9/secret.jpg", "must begin with https://"),
+        ("https://127.0.0.1/secret.jpg", "does not lead to the public internet"),
+        ("https://[::ffff:169.254.169.254]/latest/meta-data", "does not lead to the public internet"),
+        ("https://user:word@files.example.com/a.jpg", "carries a user name or password"),
+    ],
+)
+async def test_a_file_we_must_not_fetch_comes_as_words_and_holds_up_nothing(panels: Panels, href: str, says: str):
+    await panels.send("my picture", href=href, mime="image/jpeg", filename="secret.jpg")
+    message = await panels.message("file", "my picture")
+    assert message["files"] == []
+    assert message["text"].splitlines()[0] == "my picture"
+    assert message["text"].splitlines()[1].startswith("[secret.jpg (")
+    assert says in message["text"]
+    await panels.send("the next one", what="voice")
+    assert [f["kind"] for f in (await panels.message("file", "the next one"))["files"]] == ["audio"]
+    dead = await command(panels.relay.config_path, "dead", "list", "--json")
+    assert json.loads(dead.out) == []
+
+
+async def test_a_file_that_is_gone_comes_as_words(panels: Panels):
+    url = f"{panels.relay.address}/sandbox/shop/_sandbox/files/gone-9/gone.jpg"  # 404: gone for good
+    await panels.send("gone", href=url, mime="image/jpeg", filename="gone.jpg")
+    message = await panels.message("file", "gone")
+    assert "The file's server answered 404." in message["text"]
