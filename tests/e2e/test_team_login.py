@@ -1,64 +1,69 @@
-"""`relay team login` against a running relay's own team chat: by prompts, by options, by QR code, and every slip."""
+"""`relay team login` against a team chat: by prompts, by options, by QR code, and every slip."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import stat
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
+import yaml
+from click.testing import CliRunner
 
+import bridges
 from bridges.team.client import Target, TeamClient
-from bridges.team.settings import SANDBOX_TEAM, SANDBOX_TOKEN
-from tests.bridges.support import SessionHttp
-from tests.harness import ROOT, Ran, RelayProcess, until
+from bridges.team.settings import SANDBOX_KEY, SANDBOX_TEAM, SANDBOX_TOKEN
+from relay.cli import cli
+from tests.coverage.playing import Playing, playing
+from tests.harness import ROOT, Ran, free_port, until
 
 PHONE = "8 (916) 666-00-02"  # the document's, as people write it
 NORMAL = "+79166660002"
 
 
 class Chat:
-    """The relay with a sandboxed team chat, and the command."""
+    """A team chat, a config.yaml with a desk in it, and the command."""
 
-    def __init__(self, relay: RelayProcess, session: aiohttp.ClientSession) -> None:
-        self.relay = relay
-        self.session = session
-        self.url = f"{relay.address}/sandbox/sales"
-        self.token_file = Path(relay.config["desks"]["sales"]["token_file"])
+    def __init__(self, far: Playing, folder: Path) -> None:
+        self.far = far
+        self.token_file = folder / "secrets" / "sales.token"
+        self.config_path = folder / "config.yaml"
+        self.config: dict[str, Any] = {
+            "secret_key": "a secret key that signs the addresses of tests",
+            "data_dir": str(folder / "data"),
+            "channels": {"shop": {"kind": "insta", "url": "sandbox"}},
+            "desks": {
+                "sales": {"kind": "team", "url": far.url, "key": SANDBOX_KEY, "token_file": str(self.token_file)},
+                "panel": {"kind": "operator", "url": "sandbox"},
+            },
+            "routes": [{"channel": "shop", "desks": ["sales", "panel"]}],
+        }
+        self.write()
 
-    async def login(self, *args: str) -> Ran:
-        return await self.relay.cli("team", "login", "sales", *args)
+    def write(self) -> None:
+        self.config_path.write_text(yaml.safe_dump(self.config, sort_keys=False), "utf-8")
+
+    async def login(self, *args: str, desk: str = "sales") -> Ran:
+        full = ["team", "login", "-c", str(self.config_path), desk, *args]
+        done = await asyncio.to_thread(CliRunner().invoke, cli, full, obj=bridges.ALL)
+        return Ran(code=done.exit_code, out=done.stdout, err=done.stderr)
 
     async def codes(self) -> dict[str, str]:
         """Phone -> the code that was sent last."""
-        async with self.session.get(f"{self.url}/_sandbox/state") as answer:
-            return {one["phone"]: one["code"] for one in (await answer.json())["sms"]}
-
-    async def switch(self, **changes: Any) -> None:
-        async with self.session.post(f"{self.url}/_sandbox/switches", json=changes) as answer:
-            assert answer.status == 200, await answer.text()
+        return {one["phone"]: one["code"] for one in (await self.far.state())["sms"]}
 
     def client(self, token: str = "") -> TeamClient:
-        return TeamClient(SessionHttp(self.session), Target(url=self.url, token=token))
+        return TeamClient(self.far.http, Target(url=self.far.url, token=token))
 
 
 @pytest.fixture
-async def chat(relay_process: Any, session: aiohttp.ClientSession, tmp_path: Path) -> AsyncIterator[Chat]:
-    config = {
-        "channels": {"shop": {"kind": "insta", "url": "sandbox"}},
-        "desks": {
-            "sales": {"kind": "team", "url": "sandbox", "token_file": str(tmp_path / "secrets" / "sales.token")},
-            "panel": {"kind": "operator", "url": "sandbox"},
-        },
-        "routes": [{"channel": "shop", "desks": ["sales", "panel"]}],
-    }
-    relay = relay_process(config)
-    await relay.start()
-    yield Chat(relay, session)
+async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
+    async with playing("team") as far:
+        yield Chat(far, tmp_path)
 
 
 async def test_by_options(chat: Chat):
@@ -76,20 +81,20 @@ async def test_by_options(chat: Chat):
     assert stat.S_IMODE(chat.token_file.stat().st_mode) == 0o600
     token = chat.token_file.read_text().strip()
     assert (await chat.client(token).me()).phone == NORMAL
-    assert token not in done.out + done.err + chat.relay.log()
+    assert token not in done.out + done.err
 
-    # The token is what `mode: user` and provisioning take: after a restart the desk is asked about with it.
-    chat.relay.config["desks"]["sales"] |= {"team": SANDBOX_TEAM}
-    chat.relay.write_config()
-    await chat.relay.stop()
-    found = await chat.relay.cli("doctor", "--json")
-    assert found.code == 1
-    assert any(line["remedy"].endswith("start `relay run` first") for line in found.json if line["name"] == "sales")
+    # The file is what the desk reads: `doctor` asks about the team with it.
+    chat.config["desks"]["sales"]["team"] = SANDBOX_TEAM
+    chat.write()
+    arguments = ["doctor", "-c", str(chat.config_path), "--json"]
+    found = await asyncio.to_thread(CliRunner().invoke, cli, arguments, obj=bridges.ALL)
+    rows = {row["what"]: row["found"] for row in json.loads(found.stdout) if row["name"] == "sales"}
+    assert (rows["token"], rows["team"]) == ("is taken", "Demo team")
 
 
 async def test_by_prompts(chat: Chat):
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "relay", "team", "login", "-c", str(chat.relay.config_path), "sales"),
+        *(sys.executable, "-m", "relay", "team", "login", "-c", str(chat.config_path), "sales"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -117,7 +122,7 @@ async def test_by_qr_code(chat: Chat):
     assert "temp_token: expired or used" in again.err
     assert "Show a new QR code and scan it within a minute" in again.err
     expired = await chat.client(SANDBOX_TOKEN).qr_login()
-    await chat.switch(clock_offset_s=3600)
+    await chat.far.switch(clock_offset_s=3600)
     late = await chat.login("--qr", expired.temp_token)
     assert late.code == 1
     assert "Show a new QR code" in late.err
@@ -143,7 +148,7 @@ async def test_slips_get_a_sentence_and_status_1(chat: Chat):
     assert "code: wrong code" in wrong.err
     assert "Ask for a new code" in wrong.err
 
-    await chat.switch(clock_offset_s=3600)
+    await chat.far.switch(clock_offset_s=3600)
     late = await chat.login("--phone", PHONE, "--code", code)
     assert late.code == 1
     assert "expired" in late.err
@@ -156,30 +161,32 @@ async def test_what_cannot_be_logged_in(chat: Chat):
         ("panel", "panel needs no login: its kind is operator."),
         ("slaes", 'There is no desk "slaes"; did you mean "sales"?'),
     ):
-        ran = await chat.relay.cli("team", "login", name, "--phone", PHONE, "--send-only")
+        ran = await chat.login("--phone", PHONE, "--send-only", desk=name)
         assert (ran.code, ran.err) == (1, f"relay: {says}\n")
     both = await chat.login("--qr", "x", "--phone", PHONE)
     assert both.code == 2
-    await chat.relay.stop()
-    away = await chat.login("--phone", PHONE, "--send-only")
-    assert away.code == 1
-    assert "Start `relay run` first" in away.err
+    for url, says in (("http://127.0.0.1:9", "Check `url`."), ("sandbox", "Start `relay run` first")):
+        chat.config["desks"]["sales"]["url"] = url
+        chat.config["listen"] = f"127.0.0.1:{free_port()}"
+        chat.write()
+        away = await chat.login("--phone", PHONE, "--send-only")
+        assert away.code == 1
+        assert says in away.err
 
 
 async def test_without_a_token_file_it_goes_to_data_dir(chat: Chat):
-    del chat.relay.config["desks"]["sales"]["token_file"]
-    chat.relay.write_config()
+    del chat.config["desks"]["sales"]["token_file"]
+    chat.write()
     shown = await chat.client(SANDBOX_TOKEN).qr_login()
     done = await chat.login("--qr", shown.url)
     assert done.code == 0, done.err
-    path = chat.relay.data_dir / "sales.token"
+    path = chat.config_path.parent / "data" / "sales.token"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert f"Set `token_file: {path}` at sales in config.yaml" in done.out
 
 
 async def test_a_file_that_cannot_be_written(chat: Chat):
-    (chat.token_file.parent).write_text("a file where a directory should be")
-    chat.relay.config["desks"]["sales"]["token_file"] = str(chat.token_file.parent / "token")
+    chat.token_file.parent.write_text("a file where a directory should be")
     shown = await chat.client(SANDBOX_TOKEN).qr_login()
     done = await chat.login("--qr", shown.url)
     assert done.code != 0
