@@ -22,7 +22,7 @@ P m:<message>              hash    k o n at e raw d open (kind, origin, number, 
 P d:<delivery>             hash    to s n t p ps l r due reason words dead      `retention` after it ended; a dead
                                    done re by (destination, state, number,      letter until dropped or replayed
                                    tries, part, part states, log, remote ids)
-P log:<n>                  zset    message ids by time                          trimmed by `retention`
+P log:<n>                  zset    message ids by time                          its entries, and it, by `retention`
 P lane:<dest>:<n>          list    delivery ids in order                        while something waits
 P lock:<dest>:<n>          hash    g t w (generation, token, holder)            while something waits
 P lanes:<dest>             zset    n of every lane with something in it, by     while something waits
@@ -45,7 +45,9 @@ P echo:<desk>:<digest>     string  "1": a text we posted ourselves              
                                                                                 hooks for hours
 P mem:<account>:<key>      string  what a bridge remembers (a login token)      as the bridge says
 P identity                 hash    channel -> account id it belonged to         for ever
-P worker:<id>              string  destinations served                          15 s, renewed every 5 s
+P workers                  hash    process -> destinations served, believed     until it stops, or an hour after it
+                                   until when                                   was last heard of
+P dests                    set     every destination there has been             for ever, a few names
 P held:<what>              string  lease of a single poller, prober, sweeper    seconds, renewed
 P bell                     channel destination with a lane just armed           pub/sub
 ========================== ======= ============================================ ====================================
@@ -62,6 +64,8 @@ PREFIX = "{relay}:"
 SEEN_TTL_S = 72 * 3600.0
 # A report may be minutes early under load and days early after a restore; it is small.
 EARLY_TTL_S = 7 * 86400.0
+# Said every three seconds; a process silent for this long is not counted on.
+WORKER_TTL_S = 15.0
 # Longer than eight hook repeats on growing intervals.
 ECHO_TTL_S = 72 * 3600.0
 

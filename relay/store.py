@@ -6,7 +6,6 @@ frozen or refuses writes. See `relay.keys` for every key.
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
@@ -25,7 +24,7 @@ from relay.model import Contact, Kind, Report, ReportStatus, State
 from relay.store_address import StoreAddress
 from relay.wire import Wire
 
-SCRIPTS = ("accept", "claim", "finish", "renew", "release", "report", "sweep", "replay", "drop")
+SCRIPTS = ("accept", "claim", "finish", "renew", "release", "report", "sweep", "revive", "replay", "drop")
 _CODES = {
     ReportStatus.PENDING: "p",
     ReportStatus.DELIVERED: "d",
@@ -698,22 +697,34 @@ class Store:
     # --- processes -----------------------------------------------------------------------------------------------
 
     async def beat(self, worker: str, destinations: Sequence[str]) -> None:
-        """Say that this process works for these destinations; forgotten after 15 s."""
-        await self.wire.call("SET", self.key(f"worker:{worker}"), json.dumps(list(destinations)), "PX", "15000")
+        """Say that this process lives and works for these destinations. Believed for `WORKER_TTL_S`."""
+        said = {"until": time.time() + keys.WORKER_TTL_S, "serves": list(destinations)}
+        await self.wire.call("HSET", self.key("workers"), worker, orjson.dumps(said))
 
     async def forget(self, worker: str) -> None:
-        """A process stops by itself."""
-        await self.wire.call("DEL", self.key(f"worker:{worker}"))
+        """A process stopped, by itself or otherwise."""
+        await self.wire.call("HDEL", self.key("workers"), worker)
 
     async def workers(self) -> dict[str, list[str]]:
-        """Living worker processes and what they serve."""
-        async with self._slow() as redis:
-            out: dict[str, list[str]] = {}
-            async for key in redis.scan_iter(match=self.key("worker:*").replace("{", "[{]"), count=500):
-                value = await redis.get(key)
-                if value:
-                    out[key.decode().rpartition(":")[2]] = json.loads(value)
+        """Living processes and what they serve; those not heard of for an hour are forgotten."""
+        flat = await self.wire.call("HGETALL", self.key("workers"))
+        out: dict[str, list[str]] = {}
+        now = time.time()
+        for name, said in zip(flat[::2], flat[1::2], strict=True):
+            entry = orjson.loads(said)
+            if entry["until"] > now:
+                out[name.decode()] = entry["serves"]
+            elif entry["until"] < now - 3600:
+                await self.forget(name.decode())
         return out
+
+    async def known_workers(self) -> list[str]:
+        """Names of all processes that have not said goodbye, living or dead."""
+        return [name.decode() for name in await self.wire.call("HKEYS", self.key("workers"))]
+
+    async def revive(self, destination: str, dead: Sequence[str]) -> int:
+        """Give back the lanes that dead processes held; returns how many."""
+        return int(await self.wire.run("revive", self.prefix, destination, *dead))
 
     async def hold(self, what: str, holder: str, ttl_s: float) -> bool:
         """Take or renew a lease on something only one process may do at a time."""
@@ -743,26 +754,16 @@ class Store:
         return found
 
     async def orphans(self, names: Collection[str]) -> list[str]:
-        """Destinations for which messages wait although they are none of `names` (taken out of the configuration)."""
-        found = []
-        async with self._slow() as redis:
-            async for key in redis.scan_iter(match=self.key("lanes:*").replace("{", "[{]"), count=500):
-                name = key.decode().rpartition(":")[2]
-                if name not in names:
-                    found.append(name)
-        return sorted(found)
+        """Destinations for which messages wait although they are none of `names` (taken out of the configuration).
+        `names` are remembered, for the next time."""
+        known = {d.decode() for d in await self.wire.call("SMEMBERS", self.key("dests"))}
+        if names:
+            await self.wire.call("SADD", self.key("dests"), *names)
+        return sorted([d for d in known - set(names) if await self.wire.call("ZCARD", self.key(f"lanes:{d}"))])
 
     async def dead_count(self) -> int:
         """How many dead letters wait for a person."""
         return int(await self.wire.call("ZCARD", self.key("dead")))
-
-    async def trim(self, older_than_ms: int) -> int:
-        """Forget the conversation logs' entries of messages that have left; returns how many."""
-        gone = 0
-        async with self._slow() as redis:
-            async for key in redis.scan_iter(match=self.key("log:*").replace("{", "[{]"), count=500):
-                gone += await redis.zremrangebyscore(key, "-inf", older_than_ms)
-        return gone
 
 
 class StoreMemory:

@@ -96,6 +96,9 @@ class Templates:
             template = self._cache.get(path)
             if template is None:
                 template = self._cache[path] = self._text[kind].get_template(path)
+                # A template's globals are a chain of two mappings that jinja copies at every render; one dict is
+                # copied three times as fast.
+                template.globals = dict(template.globals)
             return template.render(facts).rstrip("\n")
         except _FAULTS as e:
             if self.directory is None:

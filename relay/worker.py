@@ -42,6 +42,23 @@ def worker_id() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
+def is_gone(worker: str) -> bool:
+    """Whether a process named by `worker_id` is known to be dead: of this host, and no such process, or one that has
+    our own number. Of other hosts nothing is known."""
+    host, pid, _ = worker.rsplit("-", 2)
+    if host != socket.gethostname():
+        return False
+    if int(pid) == os.getpid():
+        return True  # in a container every start has the same number
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
 async def _drain(ctx: dict[str, Any], destination: str, number: int, generation: int) -> None:  # pragma: no cover
     """The name arq knows our job by. LaneWorker runs lanes itself; a stock arq worker must not touch the queue."""
     raise RuntimeError("this queue is served by `relay worker`, not by a plain arq worker")

@@ -40,7 +40,13 @@ local function put(now, mid, kind, origin, n, e, raw, dests, retention)
   local key = P .. 'm:' .. mid
   redis.call('HSET', key, 'k', kind, 'o', origin, 'n', n, 'at', now, 'e', e, 'raw', raw,
     'd', table.concat(dests, ' '), 'open', #dests)
-  if n ~= '0' then redis.call('ZADD', P .. 'log:' .. n, now, mid) end
+  if n ~= '0' then
+    -- What has left the journal leaves the log with it; a conversation nobody writes in forgets its log as a whole.
+    local log = P .. 'log:' .. n
+    redis.call('ZADD', log, now, mid)
+    redis.call('ZREMRANGEBYSCORE', log, '-inf', now - retention)
+    redis.call('PEXPIRE', log, retention)
+  end
   if #dests == 0 then redis.call('PEXPIRE', key, retention) end
   local rung = {}
   for i, dest in ipairs(dests) do

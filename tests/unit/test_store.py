@@ -647,11 +647,45 @@ async def test_after_the_retention_only_who_is_who_remains(store_server: StoreSe
         await drain(store, "panel")
         await drain(store, "sales")
         await asyncio.sleep(0.1)
-        assert await store.trim(2**53) == 5
         left = {k.decode().removeprefix(keys.PREFIX) for k in await store.redis.keys("*")}
         assert left == {"seq", "who:shop", "contact:1", "recent"}
     finally:
         await store.stop()
+
+
+async def test_a_busy_conversations_log_loses_what_has_left(store_server: StoreServer) -> None:
+    store = Store(StoreAddress.parse(store_server.url), retention_s=0.2, lease_s=0.2)
+    store_server.command("FLUSHALL")
+    await store.start()
+    try:
+        await incoming(store, "old")
+        await asyncio.sleep(0.15)
+        await incoming(store, "middle")
+        await asyncio.sleep(0.1)
+        accepted = await incoming(store, "new")
+        ids = await store.messages(accepted.number)
+        assert len(ids) == 2 and ids[-1] == accepted.message_id
+    finally:
+        await store.stop()
+
+
+async def test_lanes_of_a_dead_process_go_on_at_once_and_are_in_doubt(store: Store) -> None:
+    await incoming(store, "1", user="a")
+    await incoming(store, "2", user="b")
+    dead = await take_one(store, worker="dead")
+    alive = await take_one(store, worker="alive")
+    assert await store.revive("desk", ["dead"]) == 1
+    again = await take_one(store, worker="w2")
+    assert (again.job, again.taken_over) == (dead.job, True)
+    assert await store.renew("desk", [dead, alive]) == {dead.job}
+
+
+async def test_a_destination_that_left_the_config_is_named_while_something_waits_for_it(store: Store) -> None:
+    assert await store.orphans(["desk", "sales"]) == []
+    await incoming(store, "1", "desk", "sales")
+    assert await store.orphans(["desk"]) == ["sales"]
+    await drain(store, "sales")
+    assert await store.orphans(["desk"]) == []
 
 
 # --- breaker --------------------------------------------------------------------------------------------------------
