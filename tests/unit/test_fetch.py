@@ -405,6 +405,26 @@ async def test_what_is_no_good_file_leaves_nothing(tmp_path: Path, answer: bytes
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("answer", "passing"),
+    [
+        (b"HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n", True),
+        (b"HTTP/1.1 429 Slowly\r\nContent-Length: 0\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort", True),
+        (b"", True),
+        (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", False),
+        (b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", False),
+        (ok(b"x" * 101), False),
+        (redirect("http://127.0.0.1:9/"), False),
+    ],
+)
+async def test_what_another_try_may_mend(tmp_path: Path, answer: bytes, passing: bool):
+    async with serving(answer) as (base, _), Fetcher(tmp_path, allow_private=[base]) as fetcher:
+        with pytest.raises(FetchRefused) as caught:
+            await fetcher.fetch(base + "/a.jpg", 100)
+    assert caught.value.passing is passing
+
+
 async def test_exactly_the_limit_and_nothing_at_all_are_files(tmp_path: Path):
     async with serving(ok(b"x" * 100), ok(b"")) as (base, _), Fetcher(tmp_path, allow_private=[base]) as fetcher:
         assert (await fetcher.fetch(base, 100)).size == 100
