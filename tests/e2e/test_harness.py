@@ -39,6 +39,8 @@ async def test_over_a_kill(relay_process: Any, session: aiohttp.ClientSession) -
             # What was in flight at the kill, one message a conversation at most, may come twice.
             assert not tally.lost and not tally.out_of_order and len(tally.doubled) <= 10, str(tally)
         assert shop.webhook == relay.hooks["shop"]
+        ran = await relay.cli("status", "--json")
+        assert ran.code == 0 and ran.json["running"] and not ran.json["dead_letters"], ran.err
         stopped = await relay.stop()
         assert stopped.code == 0
         await until(lambda: not (relay.data_dir / "store" / "valkey.pid").exists(), what="the store stopped as well")

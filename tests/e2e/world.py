@@ -5,7 +5,6 @@ Tests share it, so each makes customers of its own and looks only at their conve
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import io
@@ -18,10 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from click.testing import CliRunner
 
-import bridges
-from relay.cli import cli
 from tests.harness import Ran, RelayProcess, until
 
 QUICK: dict[str, Any] = {
@@ -203,11 +199,8 @@ class World:
     # --- commands -----------------------------------------------------------------------------------------------------
 
     async def cli(self, *args: str) -> Ran:
-        """A command on this deployment, through the real command line but in this process: a start costs a second."""
-        at = 2 if args[0] == "dead" else 1
-        full = [*args[:at], "-c", str(self.relay.config_path), *args[at:]]
-        done = await asyncio.to_thread(CliRunner().invoke, cli, full, obj=bridges.ALL)
-        return Ran(code=done.exit_code, out=done.stdout, err=done.stderr)
+        """A command on this deployment."""
+        return await self.relay.cli_here(*args)
 
     async def trace(self, some_id: str) -> dict[str, Any]:
         ran = await self.cli("trace", "--json", some_id)
