@@ -269,7 +269,12 @@ class Store:
         self.prefix = prefix
         self.retention_ms = int(retention_s * 1000)
         self.lease_ms = int(lease_s * 1000)
-        self.breaker = breaker or Breaker()
+        self.breaker = b = breaker or Breaker()
+        # Arguments that are the same in every call, as the bytes they become on the wire.
+        self._prefix = prefix.encode()
+        self._retention = b"%d" % self.retention_ms
+        self._lease = b"%d" % self.lease_ms
+        self._breaker = tuple(b"%d" % n for n in (b.failures, b.lanes, b.first_ms, b.max_ms))
         self.wire = Wire(connections.locator(where), scripts=load_scripts(), timeout_s=timeout_s)
         self._redis: aioredis.Redis | None = None
         self._bell = b"1" if tell_others else b"0"
@@ -322,7 +327,7 @@ class Store:
         """Accept one message durably. With `number` None the contact is found, or made, by channel and remote user."""
         reply = await self.wire.run(
             "accept",
-            self.prefix,
+            self._prefix,
             seen,
             max(1, int(seen_ttl_s * 1000)),
             b"in" if number is None else number,
@@ -338,7 +343,7 @@ class Store:
             message.raw,
             comment_id,
             once,
-            self.retention_ms,
+            self._retention,
             self._bell,
             *to,
         )
@@ -370,7 +375,7 @@ class Store:
 
     async def claim(self, destination: str, worker: str, most: int) -> Claimed:
         """Take up to `most` due lanes of a destination under a fenced lease."""
-        reply = await self.wire.run("claim", self.prefix, destination, worker, self.lease_ms, most)
+        reply = await self.wire.run("claim", self._prefix, destination, worker, self._lease, most)
         state = _text(reply[2])
         if len(reply) == 3 and state not in ("", "probe"):
             return Claimed(next_due_ms=int(reply[0]), now_ms=int(reply[1]), state=state, lanes=())
@@ -389,10 +394,9 @@ class Store:
 
     async def finish(self, destination: str, lane: Held, delivery_id: str, what: Finish) -> Finished:
         """Write what an attempt came to and get the lane's next head, in one step."""
-        b = self.breaker
         reply = await self.wire.run(
             "finish",
-            self.prefix,
+            self._prefix,
             destination,
             lane.number,
             lane.job,
@@ -402,16 +406,13 @@ class Store:
             what.line,
             what.delay_ms,
             what.remote_id,
-            self.retention_ms,
+            self._retention,
             what.reason,
             what.words,
-            self.lease_ms,
+            self._lease,
             b"1" if what.go_on else b"0",
             destination,
-            b.failures,
-            b.lanes,
-            b.first_ms,
-            b.max_ms,
+            *self._breaker,
             self._bell,
             what.notice.id if what.notice else b"",
             what.notice.envelope if what.notice else b"",

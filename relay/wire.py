@@ -168,7 +168,7 @@ class Wire:
             raise StoreUnavailable(f"The store is away: {self.why_down}.")
         return protocol.send(_pack(args))
 
-    async def run(self, script: str, prefix: str, *args: Value) -> Any:
+    async def run(self, script: str, prefix: Value, *args: Value) -> Any:
         """Run one of our scripts with KEYS = [prefix]."""
         for again in (True, False):
             sha = self._shas.get(script)

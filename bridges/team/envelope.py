@@ -168,8 +168,15 @@ def meaning_of(envelope: Envelope, status: int) -> Meaning:
     return Meaning(Verdict.RETRY, reason, "", status)
 
 
+# The documented answer to a post, word for word, with and without the space: nearly all there are.
+DOCUMENTED = (b'{"ok": true}', b'{"ok":true}')
+POSTED = Outcome(verdict=Verdict.ACCEPTED, status=200)
+
+
 def classify_response(response: RawResponse) -> Outcome:
     """The outcome of one post. Never raises."""
+    if response.status == 200 and response.body in DOCUMENTED:
+        return POSTED
     envelope = read_envelope(response)
     if envelope.ok:
         result = envelope.result

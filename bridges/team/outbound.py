@@ -51,6 +51,8 @@ def one_line(text: str, limit: int = NAME_CHARS) -> str:
 
 def plain(text: str) -> str:
     """Text the server gives back unchanged, so that our own posts are recognised: facts 1.9, `\\r` is dropped."""
+    if text.isprintable():  # most texts: no line break, no control character, no broken surrogate
+        return text.strip()
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode("utf-8")
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
@@ -110,7 +112,7 @@ def facts_of(delivery: Delivery) -> dict[str, Any]:
         "text": disarmed(text) if stranger else text,
         "placeholder": one_line(delivery.placeholder),
         "late": delivery.late,
-        "written": f"{delivery.created_at:%Y-%m-%d %H:%M}" if delivery.created_at else "",
+        "written": f"{delivery.created_at:%Y-%m-%d %H:%M}" if delivery.late and delivery.created_at else "",
         "author": one_line(delivery.author),
         "origin": delivery.origin,
         "options": tuple(one_line(option) for option in delivery.content.options),

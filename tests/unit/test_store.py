@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from relay import keys
 from relay.errors import StoreUnavailable
 from relay.model import Kind, Report, ReportStatus, State
-from relay.store import Accepted, Claimed, Finish, Finished, Held, Store, Stored, new_id
+from relay.store import Accepted, Breaker, Claimed, Finish, Finished, Held, Store, Stored, new_id
 from relay.store_address import StoreAddress
 from tests.harness import StoreServer
 
@@ -762,8 +762,12 @@ async def test_a_person_may_close_the_breaker(store: Store) -> None:
 
 
 async def test_zero_failures_is_no_breaker(store_server: StoreServer, store: Store) -> None:
-    store.breaker = type(store.breaker)(failures=0)
-    assert {f.news for f in await open_breaker(store, 30)} == {""}
+    fearless = Store(StoreAddress.parse(store_server.url), breaker=Breaker(failures=0))
+    await fearless.start()
+    try:
+        assert {f.news for f in await open_breaker(fearless, 30)} == {""}
+    finally:
+        await fearless.stop()
 
 
 # --- jobs that are none of ours -------------------------------------------------------------------------------------
