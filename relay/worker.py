@@ -127,8 +127,10 @@ class LaneWorker(Worker):
                     self.healthy = False
                     pause = 0.5
                     self._rung = False
-                except ReplyError:
-                    log.exception("%s: the store does not understand us", self.destination)
+                except Exception as e:
+                    # Also of a bug of ours: a process that lives while its worker is dead is the worst of all.
+                    why = "the store does not understand us" if isinstance(e, ReplyError) else "a bug in claiming"
+                    log.exception("%s: %s", self.destination, why)
                     self.healthy = False
                     pause = 2.0
                     self._rung = False

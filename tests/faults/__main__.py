@@ -1,6 +1,6 @@
 """`make faults`: every experiment in full, and a table of what was lost, out of order or doubled.
 
-python -m tests.faults [--only N …] [--short] [--json FILE]
+python -m tests.faults [--only N …] [--short] [--forked] [--json FILE]
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from tests.faults.bench import Bench
 from tests.faults.catalogue import ALL, in_order
 from tests.faults.experiment import Report
+from tests.faults.forked import ForkedRelay
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="N", default=[], help="these experiments, in this order")
     parser.add_argument("--short", action="store_true", help="the sizes that `make test` uses")
+    parser.add_argument("--forked", action="store_true", help="fork relays, which starts them faster")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
     parser.add_argument("--keep", action="store_true", help="keep the folder of an experiment that failed")
     parser.add_argument("--list", action="store_true", help="say what there is")
@@ -81,6 +84,8 @@ async def _run(arguments: argparse.Namespace, console: Console) -> list[Report]:
 
 def main() -> int:
     arguments = _arguments()
+    if arguments.forked:
+        Bench.kind = ForkedRelay
     console = Console(width=None if sys.stdout.isatty() else 160)
     if arguments.list:
         for number in in_order():

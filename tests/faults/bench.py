@@ -22,6 +22,12 @@ Shape = Literal["run", "apart", "two", "serve", "none"]
 """`run`: one process. `apart`: serve and worker. `two`: two of each. `serve`: only the half that accepts."""
 
 
+class Killable(RelayProcess):
+    """A relay that dies at the point that `RELAY_KILL_AT` names."""
+
+    module = "tests.faults.killable"
+
+
 class Bench:
     """One channel "shop" and one desk "panel"; what customers write must arrive at the panel.
 
@@ -85,7 +91,8 @@ class Bench:
         accounts["data_dir"] = data
 
         def process(command: Literal["run", "serve", "worker"], name: str) -> RelayProcess:
-            return self.kind(self.folder / name, accounts, command=command, name=name, env=self.env)
+            kind = Killable if "RELAY_KILL_AT" in self.env and self.kind is RelayProcess else self.kind
+            return kind(self.folder / name, accounts, command=command, name=name, env=self.env)
 
         if self.shape == "run":
             self.webs = self.workers = [process("run", "run")]

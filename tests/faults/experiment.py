@@ -109,6 +109,7 @@ class Experiment:
     run: Run
     short: dict[str, Any] | None  # None: too long for every day
     full: dict[str, Any]
+    alone: bool  # it measures latencies: nothing else may run beside it
 
     @property
     def in_short(self) -> bool:
@@ -135,12 +136,14 @@ class Experiment:
 ALL: dict[str, Experiment] = {}
 
 
-def experiment(number: str, title: str, *, short: dict[str, Any] | None, full: dict[str, Any]) -> Callable[[Run], Run]:
+def experiment(
+    number: str, title: str, *, short: dict[str, Any] | None, full: dict[str, Any], alone: bool = False
+) -> Callable[[Run], Run]:
     """Registers a function as an experiment."""
 
     def register(run: Run) -> Run:
         assert number not in ALL, number
-        ALL[number] = Experiment(number=number, title=title, run=run, short=short, full=full)
+        ALL[number] = Experiment(number=number, title=title, run=run, short=short, full=full, alone=alone)
         return run
 
     return register

@@ -19,7 +19,7 @@ from typing import Any, cast
 from tests.harness import ROOT, RelayProcess
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["relay.__main__", "bridges", "uvloop", "relay.commands.run"])
+_context.set_forkserver_preload(["relay.__main__", "bridges", "uvloop", "relay.commands.run", "tests.faults.killable"])
 
 
 def _relay(arguments: list[str], log: str, env: dict[str, str]) -> None:
@@ -35,7 +35,7 @@ def _relay(arguments: list[str], log: str, env: dict[str, str]) -> None:
     os.chdir(ROOT)
     random.seed()
     sys.argv = ["relay", *arguments]
-    from relay.__main__ import main
+    from tests.faults.killable import main
 
     main()
 

@@ -1,14 +1,17 @@
-"""Processes killed, stopped and suspended: experiments 1, 3, 4."""
+"""Processes killed, stopped and suspended: experiments 1 to 4 and 18."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.faults.bench import Bench, external_store, write_spread
 from tests.faults.experiment import Recovery, Report, experiment, stale_doubles
+from tests.faults.killable import IN_DOUBT, POINTS
 from tests.harness import Arrival, Reply
 
 SLOTS = 100  # delivery.concurrency's default
@@ -153,3 +156,115 @@ async def deployed(
         used = await bench.tries_used()
         report.check(used == 0, f"{used} tries were used up by the stops")
         report.note(f"slowest stop {slowest:.2f} s; answers by status: {dict(customer.statuses)}")
+
+
+@experiment(
+    "2",
+    "kill -9 at named points",
+    short={"points": ("before_store", "after_claim", "after_send", "after_finish"), "rounds": 1},
+    full={"points": POINTS, "rounds": 20},
+)
+async def killed_at(folder: Path, report: Report, *, points: tuple[str, ...], rounds: int) -> None:
+    """One message at a time, the points side by side. Twice comes what was sent and not yet noted, and nothing else."""
+
+    async def at_point(point: str) -> None:
+        failed: set[int] = set()
+
+        def script(a: Arrival) -> Reply | None:
+            if point.endswith("sleep") and a.sequence not in failed:
+                failed.add(a.sequence)
+                return Reply(status=503)
+            # Leases are renewed every two seconds: such a send takes longer.
+            return Reply(delay_s=2.6) if point.endswith("renew") else None
+
+        bench = Bench(
+            folder / point, script=script, env={"RELAY_KILL_AT": point}, delivery={"backoff": ["100ms"], "retries": 50}
+        )
+        async with bench:
+            customer = bench.customer(retry_for_s=300)
+            recovery = Recovery(bench.panel.ledger, customer.acknowledged)
+            writing: asyncio.Task[bool] | None = None
+            for died in range(rounds):
+                if died:
+                    await bench.relay.start(90)
+                while bench.relay.running:
+                    if writing is not None and writing.done():
+                        arrived = set(bench.panel.ledger.of(0))
+                        if not set(customer.acknowledged[0]) <= arrived:
+                            await asyncio.sleep(0.02)
+                            continue
+                    if writing is None or writing.done():
+                        writing = asyncio.create_task(customer.write(0))
+                    await asyncio.sleep(0.02)
+                recovery.strike()
+                bench.relay.kill()
+            for relay in bench.all:
+                relay.env.clear()
+            await bench.relay.start(90)
+            if writing is not None:
+                await writing
+            tally = await bench.drained(40)
+            expected = rounds if point in IN_DOUBT else 0
+            report.count(tally, doubled_allowed=expected)
+            report.check(
+                len(tally.doubled) == expected, f"{point}: {len(tally.doubled)} came twice, expected {expected}"
+            )
+            report.recoveries_s += recovery.times_s()
+
+    await asyncio.gather(*(at_point(point) for point in points))
+    report.check_recovery()
+
+
+@experiment(
+    "18",
+    "a worker suspended for two leases while another finishes its work",
+    short={"lanes": 30, "rounds": 1},
+    full={"lanes": 100, "rounds": 2},
+)
+async def suspended(folder: Path, report: Report, *, lanes: int, rounds: int) -> None:
+    """Every lane that it held is a case: what it writes when it wakes changes nothing."""
+    slow = Reply(delay_s=1.5)
+    waiting: set[int] = set()
+
+    def script(a: Arrival) -> Reply | None:
+        if a.conversation in waiting:
+            waiting.discard(a.conversation)
+            return slow
+        return None
+
+    async with (
+        external_store(folder / "store") as store,
+        Bench(folder, shape="apart", store=store.url, script=script) as bench,
+    ):
+        customer = bench.customer()
+        first = bench.workers[0]
+        second = await bench.add_worker("second")
+        await second.stop()
+        for i in range(rounds):
+            waiting.update(range(lanes))
+            arrived = len(bench.panel.ledger.taken)
+            await customer.write_all(lanes, 1)
+            # All of them are on their way, none has been answered.
+            await bench.panel.arrived(arrived + lanes)
+            os.kill(first.pid, signal.SIGSTOP)
+            try:
+                await second.start(90)
+                await customer.write_all(lanes, 1)
+                await bench.panel.complete(customer.acknowledged, 40)
+                await asyncio.sleep(1.0)
+                before = await bench.deliveries()
+            finally:
+                os.kill(first.pid, signal.SIGCONT)
+            await asyncio.sleep(3.0)
+            after = await bench.deliveries()
+            changed = [d for d in after if after[d] != before.get(d)]
+            report.check(not changed, f"the woken worker changed {len(changed)} records: {changed[:3]}")
+            bad = [d for d, r in after.items() if r["s"] != "accepted"]
+            report.check(not bad, f"{len(bad)} deliveries are not accepted: {bad[:3]}")
+            # It still works.
+            await second.stop()
+            await customer.write_all(lanes, 1)
+            report.check(not (await bench.panel.complete(customer.acknowledged, 30)).lost, f"round {i}: it stands")
+        report.count(await bench.drained(20), doubled_allowed=lanes * rounds)
+        stale = stale_doubles(bench.panel.ledger)
+        report.check(not stale, f"repeats of what was not in flight: {stale[:5]}")

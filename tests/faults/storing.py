@@ -216,11 +216,13 @@ def _ready(relay: RelayProcess) -> Any:
 @experiment(
     "8",
     "the store full: maxmemory, and a disk without space",
-    short={"full_s": 6.0, "conversations": 10},
-    full={"full_s": 40.0, "conversations": 50},
+    short={"full_s": 4.0, "conversations": 10, "fsyncs": ("always",)},
+    full={"full_s": 40.0, "conversations": 50, "fsyncs": ("always", "everysec")},
 )
-async def store_full(folder: Path, report: Report, *, full_s: float, conversations: int) -> None:
-    """Memory first (OOM), then the disk (the server ends itself, as it must with appendfsync always)."""
+async def store_full(
+    folder: Path, report: Report, *, full_s: float, conversations: int, fsyncs: tuple[str, ...]
+) -> None:
+    """Memory first (OOM), then the disk: with fsync always the server ends itself, with everysec it refuses."""
     async with (
         external_store(folder / "store") as store,
         Bench(folder, store=store.url) as bench,
@@ -236,7 +238,12 @@ async def store_full(folder: Path, report: Report, *, full_s: float, conversatio
         stop.set()
         await writing
         report.count(await bench.drained(60), doubled_allowed=0)
-    async with Bench(folder / "disk", fsync="everysec") as bench:
+    for fsync in fsyncs:
+        await _disk_full(folder / fsync, report, full_s, conversations, fsync)
+
+
+async def _disk_full(folder: Path, report: Report, full_s: float, conversations: int, fsync: str) -> None:
+    async with Bench(folder, fsync=fsync) as bench:
         customer = bench.customer(retry_for_s=full_s + 60)
         stop = asyncio.Event()
         writing = asyncio.create_task(keep_writing(customer, range(conversations), stop, pause_s=0.05))
@@ -247,7 +254,7 @@ async def store_full(folder: Path, report: Report, *, full_s: float, conversatio
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
         relay_limit = resource.prlimit(bench.relay.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(bench.relay.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-        await _refusing(bench, report, full_s, "disk full")
+        await _refusing(bench, report, full_s, f"disk full, fsync {fsync}")
         resource.prlimit(bench.relay.pid, resource.RLIMIT_FSIZE, relay_limit)
         with contextlib.suppress(OSError):
             resource.prlimit(bench.relay.store_pid, resource.RLIMIT_FSIZE, (-1, -1))

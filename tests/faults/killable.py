@@ -1,0 +1,81 @@
+"""A relay that kills itself (SIGKILL) at a named point: `python -m tests.faults.killable run -c config.yaml`.
+
+The points are around the steps of a message, not inside the core, which knows nothing of them: before and after a
+message is stored, a lane claimed, a request sent, its result written, a failed lane put to sleep, a lease renewed.
+`RELAY_KILL_AT` names the point. Only the first message that this process takes in itself is fatal; what an earlier
+process left is delivered before.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from relay.sender import Sender
+from relay.store import Store
+
+STEPS = ("store", "claim", "send", "finish", "sleep", "renew")
+POINTS = tuple(f"{when}_{step}" for step in STEPS for when in ("before", "after"))
+# At these the message is on its way or has just arrived, and nothing of that is written down: it comes twice.
+IN_DOUBT = ("after_send", "before_finish", "before_renew", "after_renew")
+
+Step = Callable[..., Awaitable[Any]]
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(point: str) -> None:
+    """Make this process die at `point`. Raises ValueError for a point there is none of."""
+    when, _, step = point.partition("_")
+    if point not in POINTS:
+        raise ValueError(f"no point {point!r}; there are {', '.join(POINTS)}")
+    fresh = 0  # messages this process has taken in
+
+    def around(inner: Step, name: str) -> Step:
+        async def outer(*args: Any, **kwargs: Any) -> Any:
+            nonlocal fresh
+            here = fresh > 0
+            if name == "store":
+                here = fresh > 0 and when == "before"
+            elif name == "finish" and step in ("finish", "sleep"):
+                here = here and args[4].verdict == ("retry" if step == "sleep" else "ok")
+            if here and when == "before" and name == ("finish" if step == "sleep" else step):
+                _die()
+            answer = await inner(*args, **kwargs)
+            if name == "store" and answer.fresh:
+                fresh += 1
+                if point == "after_store":
+                    _die()
+            if name == "claim" and not answer.lanes:
+                return answer
+            if here and when == "after" and name == ("finish" if step == "sleep" else step) and name != "store":
+                _die()
+            return answer
+
+        return outer
+
+    for kind, method, name in (
+        (Store, "accept", "store"),
+        (Store, "claim", "claim"),
+        (Store, "finish", "finish"),
+        (Store, "renew", "renew"),
+        (Sender, "__call__", "send"),
+    ):
+        setattr(kind, method, around(getattr(kind, method), name))
+
+
+def main() -> None:
+    """What `python -m relay` does, armed."""
+    if point := os.environ.get("RELAY_KILL_AT"):
+        arm(point)
+    from relay.__main__ import main as relay
+
+    relay()
+
+
+if __name__ == "__main__":
+    main()
