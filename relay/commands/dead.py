@@ -87,8 +87,11 @@ def show_list(rows: list[dict[str, Any]], console: Console) -> None:
         console.print("No dead letters.")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("id", "conversation", "destination", "attempts", "reason", "said", "at", "text"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("id", "for", "to", "tries", "reason", "said", "at", "text"):
+        # Ids are copied from here, so they stay in one piece however narrow the window.
+        table.add_column(
+            heading, overflow="fold", min_width=max(len(r["id"]) for r in rows) if heading == "id" else None
+        )
     for r in rows:
         text = " ".join(r["text"].split())[:60]
         number = f"#{r['conversation']}" if r["conversation"] else ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 
@@ -16,6 +17,7 @@ from relay.registry import Registry, build
 from relay.secret_keys import secret_keys
 from relay.templating import Templates
 
+PIPE_WIDTH = 200
 Kinds = Mapping[str, type[Bridge[Any]]]
 
 
@@ -47,7 +49,12 @@ def offline(config: Config, kinds: Kinds) -> Registry:
 
 def out() -> Console:
     """For people, on standard output. Nothing is guessed to be markup or a number; long addresses are not broken."""
-    return Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
+    return Console(highlight=False, soft_wrap=True, emoji=False, markup=False, width=_width(sys.stdout))
+
+
+def _width(stream: TextIO) -> int | None:
+    """None for a window, whose width is its own. A file or a pipe has none, and Rich would take it for 80 columns."""
+    return None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
 
 
 def err() -> Console:

@@ -13,6 +13,7 @@ from relay.config import Config
 from relay.model import Kind, Role, State
 from relay.store import Journal, Record, Store
 
+WHEN_WIDTH = len("2026-11-21T22:13:14.724Z")
 _LADDER = [State.QUEUED, State.ACCEPTED, State.DELIVERED, State.READ]
 _WHAT = {
     "ok": "accepted",
@@ -109,6 +110,8 @@ def show(found: dict[str, Any], console: Console) -> None:
     if found["text"]:
         console.print(Text(" ".join(found["text"].split())[:200]))
     table = Table(box=None, pad_edge=False, show_header=False)
+    for whole in (True, True, False, False):  # a time or a name cut short would be of no use
+        table.add_column(no_wrap=whole, overflow="fold", min_width=WHEN_WIDTH if not table.columns else None)
     for hop in found["hops"]:
         extra = [f"{k} {hop[k]}" for k in ("queue_id", "status", "reason", "said", "note", "replay_of") if k in hop]
         if "took_ms" in hop:
