@@ -30,7 +30,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -311,7 +311,7 @@ class InstaSandbox:
         """Takes the file from where we were told it is, as the network does: public address, type, size."""
         if not _is_web_address(url):
             raise ApiError(400, "file: нужна ссылка на файл")
-        name = urlsplit(url).path.rsplit("/", 1)[-1] or "file"
+        name = unquote(urlsplit(url).path.rsplit("/", 1)[-1]).replace("/", "_") or "file"
         if not self.switches.fetch_files:
             return {"kind": "file", "url": url, "mime": "", "filename": name}
         status, claimed, body = await self._download(url)
