@@ -129,51 +129,52 @@ def split_text(text: str, *, chars: int | None = None, utf8_bytes: int | None = 
         return (text,)
 
     pieces: list[str] = []
-    piece: list[str] = []  # clusters of the piece being filled
-    n_chars = n_bytes = 0
-    space = -1  # index in `piece` of the last white space
-
-    def close(upto: int) -> None:
-        """Ends the piece before that index; what follows it, but for white space, begins the next one."""
-        nonlocal piece, n_chars, n_bytes, space
-        done, rest = "".join(piece[:upto]).strip(), piece[upto:]
-        if done:
-            pieces.append(done)
-        while rest and _is_space(rest[0]):
-            rest.pop(0)
-        piece = rest
-        n_chars = sum(map(len, rest))
-        n_bytes = sum(map(byte_length, rest))
-        space = -1
-
-    for cluster in clusters(text):
-        for unit in _units(cluster, max_chars, max_bytes):
-            size = byte_length(unit)
-            if _is_space(unit):
-                if not piece:
-                    continue
-                if n_chars + len(unit) > max_chars or n_bytes + size > max_bytes:
-                    close(len(piece))
-                    continue
-                space = len(piece)
-            while piece and (n_chars + len(unit) > max_chars or n_bytes + size > max_bytes):
-                close(space if space >= 0 else len(piece))
-            piece.append(unit)
-            n_chars += len(unit)
-            n_bytes += size
-    close(len(piece))
+    at = 0
+    while at < len(text):
+        if _breaks(text, at):
+            at += 1
+            continue
+        end = _reach(text, at, max_chars, max_bytes)
+        cut = end if end == len(text) or _breaks(text, end) else _last_break(text, at, end)
+        if cut == at:  # one word longer than a piece
+            cut = _last_boundary(text, at, end)
+        if piece := text[at:cut].strip():
+            pieces.append(piece)
+        at = cut
     return tuple(pieces)
 
 
-def _is_space(cluster: str) -> bool:
-    return cluster.isspace() and not any(c in NO_BREAK for c in cluster)
+def _reach(text: str, at: int, max_chars: float, max_bytes: float) -> int:
+    """How far a piece that begins at `at` may go within both limits."""
+    window = text[at : at + int(min(max_chars, max_bytes, len(text)))]
+    raw = window.encode("utf-8", "surrogatepass")
+    if len(raw) > max_bytes:
+        window = raw[: int(max_bytes)].decode("utf-8", "ignore")
+        # A lone surrogate is "ignored" as well; what it left out must not be skipped over.
+        while not text.startswith(window, at):
+            window = text[at : at + len(window) - 1]
+    return at + len(window)
 
 
-def _units(cluster: str, max_chars: float, max_bytes: float) -> Sequence[str]:
-    """The cluster itself, or its code points where it is longer than a whole piece."""
-    if len(cluster) <= max_chars and byte_length(cluster) <= max_bytes:
-        return (cluster,)
-    return tuple(cluster)
+def _breaks(text: str, i: int) -> bool:
+    """Whether the character there is white space at which a text may be cut."""
+    return text[i].isspace() and text[i] not in NO_BREAK and not (i + 1 < len(text) and _extends(text[i + 1]))
+
+
+def _last_break(text: str, at: int, end: int) -> int:
+    """The last such place before `end`; `at` if there is none."""
+    return next((i for i in range(end - 1, at, -1) if _breaks(text, i)), at)
+
+
+def _last_boundary(text: str, at: int, end: int) -> int:
+    """The last place before or at `end` between two clusters; `end` if a single cluster goes further."""
+    # Clusters are short: a little more than the piece shows whether one goes on past its end.
+    found = at
+    for cluster in clusters(text[at : end + 64]):
+        if found + len(cluster) > end:
+            break
+        found += len(cluster)
+    return found if found > at else end
 
 
 # --- quick-reply options --------------------------------------------------------------------------------------------
