@@ -153,9 +153,9 @@ class RawRequest:
 
 
 def _sound(value: Any) -> Any:
-    """The same JSON value with halves of surrogate pairs, which no UTF-8 can carry, replaced by question marks."""
+    """The same JSON value with halves of surrogate pairs, which no UTF-8 can carry, replaced by U+FFFD."""
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, dict):
         return {_sound(k): _sound(v) for k, v in value.items()}
     if isinstance(value, list):
