@@ -107,7 +107,7 @@ def parse(
     base = path.absolute().parent
     doc = document.parse(text, str(path), os.environ if env is None else env, base)
     settings = _validate(doc, Settings)
-    accounts = _accounts(doc, kinds)
+    accounts = _accounts(doc, kinds, base)
     _check_routes(doc)
     if isinstance(settings, Settings):
         _check_together(doc, settings, base)
@@ -157,7 +157,7 @@ def _take_as_written(doc: Document, node: Node, prefix: KeyPath, error: Validati
     return changed
 
 
-def _accounts(doc: Document, kinds: Mapping[str, BridgeSpec]) -> dict[str, Account]:
+def _accounts(doc: Document, kinds: Mapping[str, BridgeSpec], base: Path) -> dict[str, Account]:
     accounts: dict[str, Account] = {}
     for role, group in _GROUPS.items():
         node = doc.root.get(group)
@@ -167,13 +167,15 @@ def _accounts(doc: Document, kinds: Mapping[str, BridgeSpec]) -> dict[str, Accou
                 doc.complain(path, said)
             if role is Role.DESK and name in _names_of(doc, Role.CHANNEL):
                 doc.complain(path, f"the name is already taken by channels.{name}; names are unique over both")
-            account = _account(doc, kinds, role, path, below)
+            account = _account(doc, kinds, role, path, below, base=base)
             if account is not None:
                 accounts[name] = account
     return accounts
 
 
-def _account(doc: Document, kinds: Mapping[str, BridgeSpec], role: Role, path: KeyPath, node: Node) -> Account | None:
+def _account(
+    doc: Document, kinds: Mapping[str, BridgeSpec], role: Role, path: KeyPath, node: Node, *, base: Path
+) -> Account | None:
     group, other = _GROUPS[role], next(g for r, g in _GROUPS.items() if r is not role)
     allowed = [k for k, spec in kinds.items() if spec.role is role]
     if node.broken:
@@ -195,6 +197,10 @@ def _account(doc: Document, kinds: Mapping[str, BridgeSpec], role: Role, path: K
         else:
             doc.complain((*path, "kind"), f"no kind {found}; {hint(str(kind.value), allowed)}")
         return None
+    for key, below in node.value.items():
+        # Like data_dir and templates_dir: whoever starts the relay from elsewhere means the same file.
+        if key.endswith("_file") and isinstance(below.value, str) and below.value:
+            below.value = str(base / Path(below.value).expanduser())
     settings = _validate(doc, spec.settings, path)
     if not isinstance(settings, BridgeSettings):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -27,6 +28,7 @@ class PanelSettings(BridgeSettings):
 class GroupSettings(BridgeSettings):
     kind: Literal["team"] = "team"
     key: SecretStr = SecretStr("")
+    key_file: Path | None = None
     mirror: bool = True
 
     @field_validator("key")

@@ -24,7 +24,7 @@ from relay.secret_keys import secret_keys
 from relay.settings import Backoff, Growing, pause_s
 from relay.sizes import format_size, parse_size
 from relay.store_address import StoreAddress
-from tests.unit.fake_kinds import ENV, GOOD, KINDS
+from tests.unit.fake_kinds import ENV, GOOD, KINDS, GroupSettings
 
 LONG = "0123456789abcdef0123456789abcdef"
 
@@ -306,6 +306,14 @@ def test_a_key_that_cannot_be_kept_is_a_sentence(tmp_path: Path):
     tmp_path.chmod(0o500)
     with pytest.raises(ConfigError, match="cannot keep a key of our own making"):
         secret_keys(config_of(GOOD, path=tmp_path / "config.yaml"))
+
+
+def test_files_of_accounts_are_looked_for_beside_the_config(tmp_path: Path):
+    text = GOOD.replace("kind: team", "key_file: secrets/sales.key, kind: team")
+    assert text != GOOD
+    config = config_of(text, path=tmp_path / "config.yaml")
+    files = [a.settings.key_file for a in config.accounts.values() if isinstance(a.settings, GroupSettings)]
+    assert files == [tmp_path / "secrets" / "sales.key"]
 
 
 def test_a_data_dir_that_is_a_file_is_a_sentence(tmp_path: Path):
