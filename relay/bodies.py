@@ -25,7 +25,7 @@ MAX_FIELDS = 1000
 MAX_FIELD_BYTES = 1024 * 1024
 _CHUNK = 64 * 1024
 _NO_QUERY: Mapping[str, str] = MappingProxyType({})
-_BROKEN = (BadHttpMessage, web.PayloadAccessError, web.RequestPayloadError)
+_BROKEN = (BadHttpMessage, web.PayloadAccessError, web.RequestPayloadError, ConnectionError)
 
 
 async def read(request: web.Request, tail: str, *, limit: int, spool: Path) -> RawRequest:
@@ -159,12 +159,7 @@ async def _multipart(
         raise MalformedPayload("A field of the form is not in the encoding it names.") from None
     except LookupError:
         raise MalformedPayload("A field of the form names an encoding nobody knows.") from None
-    except (
-        ValueError,
-        AssertionError,
-        BadHttpMessage,
-        web.PayloadAccessError,
-        web.RequestPayloadError,
-        RuntimeError,
-    ) as e:
+    except ConnectionError:
+        raise MalformedPayload("The body broke off.") from None
+    except (*_BROKEN, ValueError, AssertionError, RuntimeError) as e:
         raise MalformedPayload(f"The form cannot be read: {e}" if str(e) else "The form cannot be read.") from None
