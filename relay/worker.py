@@ -106,6 +106,7 @@ class LaneWorker(Worker):
         self._on_unknown_job = on_unknown_job
         self._sleeper: asyncio.Future[None] | None = None
         self._rung = False
+        self._claiming = asyncio.Lock()
 
     def ring(self) -> None:
         """The doorbell: a lane was armed. Cheap, callable at any time."""
@@ -141,6 +142,8 @@ class LaneWorker(Worker):
     async def stop(self, grace_s: float) -> None:
         """Take nothing new, let what is in flight finish for at most `grace_s`, then stop. Uses up no try."""
         self.allow_pick_jobs = False
+        async with self._claiming:
+            pass  # what a claim on its way brings is given back, not begun after we have looked at what is in flight
         if self.tasks:
             await asyncio.wait(list(self.tasks.values()), timeout=grace_s)
         left = [t for t in self.tasks.values() if not t.done()]
@@ -160,11 +163,16 @@ class LaneWorker(Worker):
             return IDLE_POLL_S  # a lane that ends rings
         self._rung = False
         want = min(free, CLAIM_BATCH)
-        claimed = await self.store.claim(self.destination, self.name, want)
-        self.healthy = True
-        self.state = claimed.state
-        for lane in claimed.lanes:
-            self._start(lane, probing=claimed.state == "probe")
+        async with self._claiming:
+            claimed = await self.store.claim(self.destination, self.name, want)
+            if not self.allow_pick_jobs:
+                # Told to stop while this claim was on its way: nothing of it has been sent, others may have it at once.
+                await self.store.release(self.destination, [x for x in claimed.lanes if x.job not in self.tasks])
+                return IDLE_POLL_S
+            self.healthy = True
+            self.state = claimed.state
+            for lane in claimed.lanes:
+                self._start(lane, probing=claimed.state == "probe")
         if len(claimed.lanes) == want and claimed.state != "probe":
             return 0.0
         if claimed.next_due_ms < 0:
