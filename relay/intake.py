@@ -21,6 +21,7 @@ from relay.contract import Texts
 from relay.desk_commands import DeskCommands
 from relay.envelope import Envelope
 from relay.errors import PayloadTooLarge, Refusal, UnsupportedContent
+from relay.handing import Handing
 from relay.media import MediaStore
 from relay.model import (
     Answer,
@@ -75,7 +76,9 @@ class Intake:
         *,
         ring: Callable[[Sequence[str]], None],
         on_warned: Callable[[Connection, Warned], None] | None = None,
+        handing: Handing | None = None,
     ) -> None:
+        self.handing = handing or Handing()
         self.registry = registry
         self.store = store
         self.texts = texts
@@ -115,23 +118,32 @@ class Intake:
             source_id=event.remote_id,
         )
         identity = (event.remote_id,) if event.remote_id else event.identity or (raw.decode("utf-8", "replace"),)
-        accepted = await self.store.accept(
-            Stored(
-                id=new_id(),
-                kind=Kind.COMMENT if event.comment_id else Kind.MESSAGE,
-                origin=connection.name,
-                envelope=envelopes.dump(e),
-                raw=raw,
-            ),
-            self.registry.desks_of[connection.name],
-            seen=keys.seen(connection.name, identity),
-            channel=connection.name,
-            remote_user=event.remote_user,
-            username=event.username,
-            name=event.name,
-            comment_id=event.comment_id,
-        )
+        desks = self.registry.desks_of[connection.name]
+        offered = self.handing.offer(desks)
+        try:
+            accepted = await self.store.accept(
+                Stored(
+                    id=new_id(),
+                    kind=Kind.COMMENT if event.comment_id else Kind.MESSAGE,
+                    origin=connection.name,
+                    envelope=envelopes.dump(e),
+                    raw=raw,
+                ),
+                desks,
+                seen=keys.seen(connection.name, identity),
+                channel=connection.name,
+                remote_user=event.remote_user,
+                username=event.username,
+                name=event.name,
+                comment_id=event.comment_id,
+                taker=self.handing.name,
+                takes=offered,
+            )
+        finally:
+            self.handing.withdraw(offered)
         self.ring(accepted.woken)
+        for destination, lane in accepted.held:
+            self.handing.hand(destination, lane)
         what = "accepted" if accepted.fresh else "repeat"
         return Taken(what=what, message_id=accepted.message_id, number=accepted.number)
 

@@ -30,6 +30,7 @@ from relay.embedded import EmbeddedStore
 from relay.errors import RelayError, StoreUnavailable
 from relay.fetch import Fetcher
 from relay.filesource import file_opener
+from relay.handing import Handing
 from relay.hooks import Hooks
 from relay.identity import Identities
 from relay.intake import Intake
@@ -111,7 +112,8 @@ class Service:
         self.name = worker_id()
         self.metrics = Metrics()
         self.texts = Templates(config.locale, config.templates_dir)
-        self.workers: dict[str, LaneWorker] = {}
+        self.handing = Handing(self.name)
+        self.workers: dict[str, LaneWorker] = self.handing.workers
         self.senders: dict[str, Sender] = {}
         self.sandboxes: dict[str, Sandbox] = {}
         self.address = ""
@@ -223,7 +225,14 @@ class Service:
     def _build_intake(self) -> None:
         commands = DeskCommands(self.registry, self.store, self.texts, ring=self.ring)
         self.intake = Intake(
-            self.registry, self.store, self.texts, self.media, commands, ring=self.ring, on_warned=self._on_warned
+            self.registry,
+            self.store,
+            self.texts,
+            self.media,
+            commands,
+            ring=self.ring,
+            on_warned=self._on_warned,
+            handing=self.handing,
         )
         self.announcer = Announcer(self.registry, self.store, self.texts, self.intake)
         self.identities = Identities(

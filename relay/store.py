@@ -64,17 +64,6 @@ class Stored:
 
 
 @dataclass(slots=True, kw_only=True)
-class Accepted:
-    """What `accept` did. `fresh` is False for a repeat; `taken` names who used up a "once"."""
-
-    fresh: bool
-    number: int
-    message_id: str
-    woken: tuple[str, ...] = ()
-    taken: str = ""
-
-
-@dataclass(slots=True, kw_only=True)
 class Head:
     """The head of a lane with all that is needed to send it."""
 
@@ -107,6 +96,18 @@ class Held:
     taken_over: bool  # the former holder died with it
     unknown_job: str = ""
     head: Head | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Accepted:
+    """What `accept` did. `fresh` is False for a repeat; `taken` names who used up a "once"."""
+
+    fresh: bool
+    number: int
+    message_id: str
+    woken: tuple[str, ...] = ()
+    held: tuple[tuple[str, Held], ...] = ()  # (destination, lane) that were given to `taker` at once
+    taken: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -323,8 +324,12 @@ class Store:
         name: str = "",
         comment_id: str = "",
         once: str = "",
+        taker: str = "",
+        takes: Sequence[str] = (),
     ) -> Accepted:
-        """Accept one message durably. With `number` None the contact is found, or made, by channel and remote user."""
+        """Accept one message durably. With `number` None the contact is found, or made, by channel and remote user;
+        then the worker `taker` may be given the lanes of the destinations `takes` at once, as if it had claimed them.
+        """
         reply = await self.wire.run(
             "accept",
             self._prefix,
@@ -345,16 +350,39 @@ class Store:
             once,
             self._retention,
             self._bell,
+            taker,
+            self._lease,
+            f" {' '.join(takes)} " if takes else b"",
             *to,
         )
-        status = reply[0]
-        return Accepted(
-            fresh=status == 1,
-            number=int(reply[1]),
-            message_id=reply[2].decode() if reply[2] else "",
-            woken=tuple(d.decode() for d in reply[3:]),
-            taken=_text(reply[2]) if status == 2 else "",
-        )
+        status, n = reply[0], int(reply[1])
+        if status != 1:
+            taken = _text(reply[2])
+            return Accepted(fresh=False, number=n, message_id=taken, taken=taken if status == 2 else "")
+        woken, held = [], []
+        for name_, generation in zip(reply[6::2], reply[7::2], strict=True):
+            destination = name_.decode()
+            if not generation:
+                woken.append(destination)
+                continue
+            g = str(generation)
+            head = Head(
+                delivery_id=f"{message.id}-{to.index(destination) + 1}",
+                tries=0,
+                part=0,
+                kind=message.kind.value,
+                origin=message.origin,
+                envelope=message.envelope,
+                at_ms=reply[3],
+                channel=channel,
+                remote_id=remote_user,
+                username=_text(reply[4]),
+                name=_text(reply[5]),
+                tried_before=False,
+            )
+            lane = Held(number=n, job=f"{destination}:{n}:{g}", token=g, taken_over=False, head=head)
+            held.append((destination, lane))
+        return Accepted(fresh=True, number=n, message_id=message.id, woken=tuple(woken), held=tuple(held))
 
     async def report(self, account: str, report: Report, line: bytes) -> tuple[str, str, int, str]:
         """Move a delivery along the ladder. Returns (early|same|changed, delivery id, number, state)."""

@@ -251,7 +251,10 @@ class Wire:
         idle_since = loop.time()
         while True:
             try:
-                await asyncio.wait_for(self._down.wait(), self._timeout_s / 3)
+                # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event, and
+                # `stop` during the loss of the connection waited for ever.
+                async with asyncio.timeout(self._timeout_s / 3):
+                    await self._down.wait()
                 return
             except TimeoutError:
                 pass

@@ -107,12 +107,41 @@ class LaneWorker(Worker):
         self._sleeper: asyncio.Future[None] | None = None
         self._rung = False
         self._claiming = asyncio.Lock()
+        self._promised = 0
+        self._last_words: set[asyncio.Task[None]] = set()
 
     def ring(self) -> None:
         """The doorbell: a lane was armed. Cheap, callable at any time."""
         self._rung = True
         if self._sleeper is not None and not self._sleeper.done():
             self._sleeper.set_result(None)
+
+    # --- lanes given at acceptance ----------------------------------------------------------------------------------
+
+    def promise(self) -> bool:
+        """Whether a lane may be given to this worker at once; `take` or `unpromise` must follow."""
+        if self.allow_pick_jobs and self.healthy and len(self.tasks) + self._promised < self.max_jobs:
+            self._promised += 1
+            return True
+        return False
+
+    def unpromise(self) -> None:
+        """The lane did not come after all."""
+        self._promised -= 1
+
+    def take(self, lane: Held) -> None:
+        """Start a lane that acceptance has given to us."""
+        if self.allow_pick_jobs:
+            self._start(lane, probing=False)
+        else:
+            self._last_words.add(task := self.loop.create_task(self._give_back(lane)))
+            task.add_done_callback(self._last_words.discard)
+
+    async def _give_back(self, lane: Held) -> None:
+        try:
+            await self.store.release(self.destination, [lane])
+        except (StoreUnavailable, ReplyError) as e:
+            log.info("%s: #%s goes on when its lease ends: %s", self.destination, lane.number, e)
 
     async def main(self) -> None:
         """Until cancelled. Survives every error of the store (RELIABILITY A19)."""
@@ -154,11 +183,11 @@ class LaneWorker(Worker):
         if self.main_task is not None:
             self.main_task.cancel()
 
-    # --- one turn of the loop --------------------------------------------------------------------------------------
+    # --- one turn of the loop ---------------------------------------------------------------------------------------
 
     async def _turn(self) -> float:
         """Claim what is due and start it. Returns the seconds until something is due."""
-        free = self.max_jobs - len(self.tasks)
+        free = self.max_jobs - len(self.tasks) - self._promised
         if not self.allow_pick_jobs or free <= 0:
             return IDLE_POLL_S  # a lane that ends rings
         self._rung = False
@@ -195,7 +224,7 @@ class LaneWorker(Worker):
         if self._sleeper is not None and not self._sleeper.done():
             self._sleeper.set_result(None)
 
-    # --- one lane --------------------------------------------------------------------------------------------------
+    # --- one lane ---------------------------------------------------------------------------------------------------
 
     def _start(self, lane: Held, *, probing: bool) -> None:
         if lane.job in self.tasks:

@@ -15,7 +15,8 @@ local function message_of(did) return string.match(did, '^(.*)%-%d+$') end
 
 -- Makes sure an arq job stands for the lane: armed means that the job of the lane's present generation is in the
 -- queue, whether due, asleep or (its score being the end of the lease) running. The generation makes the id unique
--- per drain (RELIABILITY A9); looking for the job itself instead of keeping a flag heals lost jobs by the way.
+-- per drain (RELIABILITY A9); looking for the job itself instead of keeping a flag heals lost jobs by the way. Returns
+-- the new generation, false for a lane that was armed already.
 local function arm(dest, n, now)
   local lock, queue = lock_key(dest, n), queue_key(dest)
   local g = redis.call('HGET', lock, 'g')
@@ -31,11 +32,11 @@ local function arm(dest, n, now)
     '{"t":null,"f":"drain","a":["' .. dest .. '",' .. n .. ',' .. g .. '],"k":{},"et":' .. string.format('%d', now) .. '}')
   redis.call('ZADD', queue, now, job)
   redis.call('ZADD', P .. 'lanes:' .. dest, 'NX', now, n)
-  return true
+  return g
 end
 
 -- Journals a message and appends one delivery per destination to its lane. Returns the destinations whose lane was
--- asleep and has just been armed.
+-- asleep and has just been armed, and each one's generation.
 local function put(now, mid, kind, origin, n, e, raw, dests, retention)
   local key = P .. 'm:' .. mid
   redis.call('HSET', key, 'k', kind, 'o', origin, 'n', n, 'at', now, 'e', e, 'raw', raw,
@@ -48,14 +49,15 @@ local function put(now, mid, kind, origin, n, e, raw, dests, retention)
     redis.call('PEXPIRE', log, retention)
   end
   if #dests == 0 then redis.call('PEXPIRE', key, retention) end
-  local rung = {}
+  local rung, generations = {}, {}
   for i, dest in ipairs(dests) do
     local did = mid .. '-' .. i
     redis.call('HSET', P .. 'd:' .. did, 'to', dest, 's', 'queued', 'n', n)
     redis.call('RPUSH', lane_key(dest, n), did)
-    if arm(dest, n, now) then rung[#rung + 1] = dest end
+    local g = arm(dest, n, now)
+    if g then rung[#rung + 1], generations[#rung + 1] = dest, g end
   end
-  return rung
+  return rung, generations
 end
 
 -- Everything a worker needs to send the head of a lane; nil when the lane is empty. A head whose records are gone

@@ -50,6 +50,10 @@ async def end(store: Store, lane: Held, verdict: str, destination: str = "desk",
     return await store.finish(destination, lane, lane.head.delivery_id, Finish(verdict=verdict, line=line, **more))
 
 
+def fields(lane: Held) -> dict[str, Any]:
+    return {name: getattr(lane, name) for name in ("number", "job", "token", "taken_over")}
+
+
 def text_of(lane: Held | Finished) -> str:
     assert lane.head is not None
     return str(orjson.loads(lane.head.envelope)["text"])
@@ -289,6 +293,44 @@ async def test_a_stale_worker_changes_nothing(store: Store, verdict: str) -> Non
     assert await store.bound("desk", "q1") is None
     assert (await store.destination("desk")).paused == ""
     assert (await take(store, "sales")).lanes == () and await store.dead_count() == 0
+
+
+async def test_acceptance_may_give_a_sleeping_lane_to_a_worker_at_once(store: Store) -> None:
+    first = await incoming(store, "1", "desk", "sales", taker="w1", takes=["desk"], username="anna", name="Anna")
+    assert first.woken == ("sales",)
+    ((destination, lane),) = first.held
+    assert destination == "desk" and lane.head is not None and not lane.taken_over
+    assert (lane.head.delivery_id, lane.head.username, lane.head.name) == (f"{first.message_id}-1", "anna", "Anna")
+    second = await incoming(store, "2", taker="w1", takes=["desk"])
+    assert second.held == () and second.woken == (), "its holder will find it"
+    assert (await take(store, worker="w2")).lanes == ()
+    found = await end(store, lane, "ok")
+    assert found.status == "next" and text_of(found) == "2"
+    assert (await end(store, Held(**{**fields(lane), "head": found.head}), "ok")).status == "done"
+
+
+async def test_a_lane_given_to_a_worker_that_dies_moves_on_when_the_lease_ends(store: Store) -> None:
+    (given,) = (await incoming(store, "1", taker="w1", takes=["desk"])).held
+    assert (await take(store, worker="w2")).lanes == ()
+    await asyncio.sleep(0.22)
+    again = await take_one(store, worker="w2")
+    assert again.taken_over and text_of(again) == "1"
+    assert (await end(store, given[1], "ok")).status == "stale"
+
+
+async def test_a_name_left_out_is_the_one_known(store: Store) -> None:
+    await incoming(store, "1", username="anna", name="Anna")
+    await drain(store)
+    (given,) = (await incoming(store, "2", taker="w1", takes=["desk"])).held
+    assert given[1].head is not None and (given[1].head.username, given[1].head.name) == ("anna", "Anna")
+
+
+async def test_nothing_is_given_while_a_destination_is_held(store: Store) -> None:
+    await store.pause("desk", "manual")
+    accepted = await incoming(store, "1", taker="w1", takes=["desk"])
+    assert accepted.held == () and accepted.woken == ("desk",)
+    await store.resume("desk")
+    assert await drain(store) == ["1"]
 
 
 async def test_a_lease_that_is_renewed_is_kept(store: Store) -> None:
