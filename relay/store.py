@@ -772,7 +772,9 @@ class Store:
 
     async def stuck(self, destinations: Sequence[str], for_s: float) -> list[str]:
         """Destinations, neither paused nor broken off, with a lane that has been due and untouched for so long."""
-        due_before = int((time.time() - for_s) * 1000)
+        # The store's clock, as for all due times: a host whose own is ahead would see every lane as stuck.
+        seconds, _ = await self.wire.call("TIME")
+        due_before = int((int(seconds) - for_s) * 1000)
         found = []
         for name in destinations:
             held = await self.wire.call("HMGET", self.key(f"dest:{name}"), "paused", "open")

@@ -23,7 +23,8 @@ Shape = Literal["run", "apart", "two", "serve", "none"]
 
 
 class Killable(RelayProcess):
-    """A relay that dies at the point that `RELAY_KILL_AT` names."""
+    """A relay that an experiment may tell, by its environment, to die at a point or to mistake the time. It is
+    `python -m relay` otherwise."""
 
     module = "tests.faults.killable"
 
@@ -91,7 +92,7 @@ class Bench:
         accounts["data_dir"] = data
 
         def process(command: Literal["run", "serve", "worker"], name: str) -> RelayProcess:
-            kind = Killable if "RELAY_KILL_AT" in self.env and self.kind is RelayProcess else self.kind
+            kind = Killable if self.kind is RelayProcess else self.kind
             return kind(self.folder / name, accounts, command=command, name=name, env=self.env)
 
         if self.shape == "run":
@@ -115,7 +116,9 @@ class Bench:
     async def add_worker(self, name: str, **env: str) -> RelayProcess:
         """Another worker process on the same store."""
         config = {k: v for k, v in self.webs[0].config.items() if k != "listen"}
-        worker = self.kind(self.folder / name, config, command="worker", name=name, env=env)
+        worker = (Killable if self.kind is RelayProcess else self.kind)(
+            self.folder / name, config, command="worker", name=name, env=env
+        )
         self._stack.push_async_callback(worker.close)
         self.workers = [*self.workers, worker]
         await worker.start(90)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from relay.sender import Sender
@@ -68,8 +70,17 @@ def arm(point: str) -> None:
         setattr(kind, method, around(getattr(kind, method), name))
 
 
+def shift_clock(file: str) -> None:
+    """Make this process's wall clock wrong by as many seconds as the file says, which may change at any time."""
+    right, right_ns, path = time.time, time.time_ns, Path(file)
+    time.time = lambda: right() + float(path.read_text() or 0)
+    time.time_ns = lambda: right_ns() + int(float(path.read_text() or 0) * 1e9)
+
+
 def main() -> None:
     """What `python -m relay` does, armed."""
+    if clock := os.environ.get("RELAY_TEST_CLOCK"):
+        shift_clock(clock)
     if point := os.environ.get("RELAY_KILL_AT"):
         arm(point)
     from relay.__main__ import main as relay

@@ -29,7 +29,9 @@ Running = dict[str, asyncio.Task[Report]]
 async def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
     """The chosen experiments, started."""
     wanted = [
-        i.callspec.params["number"] for i in request.session.items if getattr(i, "module", None) is request.module
+        str(item.callspec.params["number"])
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.module is request.module
     ]
     slots = asyncio.Semaphore(SIDE_BY_SIDE)
 

@@ -42,3 +42,21 @@ async def test_asking_a_connection_that_is_just_lost(store_server: StoreServer, 
             await wire.stop()
         with pytest.raises(StoreUnavailable):
             wire.call("PING")
+
+
+async def test_stopping_while_the_connection_is_lost(store_server: StoreServer, tmp_path: Path) -> None:
+    """Both at once: the loss swallowed the stop, which then waited for ever."""
+    for turns in range(12):
+        async with FaultyProxy(store_server.url, tmp_path) as proxy:
+
+            async def locate(path: str = proxy.path) -> Endpoint:
+                return Endpoint(path=path)
+
+            wire = Wire(locate, timeout_s=2.0)
+            await wire.start()
+            proxy.cut()
+            proxy.faults.refuse = True
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            async with asyncio.timeout(5):
+                await wire.stop()
