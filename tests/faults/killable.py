@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from relay.handing import Handing
 from relay.sender import Sender
 from relay.store import Store
 
@@ -68,6 +69,9 @@ def arm(point: str) -> None:
         (Sender, "__call__", "send"),
     ):
         setattr(kind, method, around(getattr(kind, method), name))
+    if step == "claim":
+        # In one process acceptance hands a message to the worker, and nothing would be claimed.
+        setattr(Handing, "offer", lambda self, to: [])  # noqa: B010 - a method is replaced on purpose
 
 
 def shift_clock(file: str) -> None:
