@@ -571,8 +571,7 @@ class Store:
 
     async def close(self, number: int) -> None:
         """Close a conversation; it opens again when somebody writes. Times are the store's clock, as everywhere."""
-        seconds, micros = await self.wire.call("TIME")
-        now_ms = int(seconds) * 1000 + int(micros) // 1000
+        now_ms = int(await self._now_s() * 1000)
         await self.wire.call("HSET", self.key(f"contact:{number}"), "closed", str(now_ms))
 
     async def identity(self, account: str, found: str) -> str:
@@ -723,11 +722,17 @@ class Store:
             await redis.publish(self.key("bell"), name)
         return bool(gone)
 
+    async def _now_s(self) -> float:
+        """The store's clock, which all due times are in. Hosts disagree: one whose own clock is minutes ahead would
+        take every worker for dead and every lane for stuck."""
+        seconds, micros = await self.wire.call("TIME")
+        return int(seconds) + int(micros) / 1e6
+
     # --- processes -----------------------------------------------------------------------------------------------
 
     async def beat(self, worker: str, destinations: Sequence[str]) -> None:
         """Say that this process lives and works for these destinations. Believed for `WORKER_TTL_S`."""
-        said = {"until": time.time() + keys.WORKER_TTL_S, "serves": list(destinations)}
+        said = {"until": await self._now_s() + keys.WORKER_TTL_S, "serves": list(destinations)}
         await self.wire.call("HSET", self.key("workers"), worker, orjson.dumps(said))
 
     async def forget(self, worker: str) -> None:
@@ -738,7 +743,7 @@ class Store:
         """Living processes and what they serve; those not heard of for an hour are forgotten."""
         flat = await self.wire.call("HGETALL", self.key("workers"))
         out: dict[str, list[str]] = {}
-        now = time.time()
+        now = await self._now_s()
         for name, said in zip(flat[::2], flat[1::2], strict=True):
             entry = orjson.loads(said)
             if entry["until"] > now:
@@ -772,9 +777,7 @@ class Store:
 
     async def stuck(self, destinations: Sequence[str], for_s: float) -> list[str]:
         """Destinations, neither paused nor broken off, with a lane that has been due and untouched for so long."""
-        # The store's clock, as for all due times: a host whose own is ahead would see every lane as stuck.
-        seconds, _ = await self.wire.call("TIME")
-        due_before = int((int(seconds) - for_s) * 1000)
+        due_before = int((await self._now_s() - for_s) * 1000)
         found = []
         for name in destinations:
             held = await self.wire.call("HMGET", self.key(f"dest:{name}"), "paused", "open")
