@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -63,7 +64,11 @@ def table(reports: list[Report]) -> Table:
 
 
 async def _run(arguments: argparse.Namespace, console: Console) -> list[Report]:
-    reports = []
+    reports: list[Report] = []
+    task = asyncio.current_task()
+    assert task is not None
+    # Told to end, it ends what it has started.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     for number in arguments.only or in_order():
         one = ALL[number]
         if arguments.short and not one.in_short:

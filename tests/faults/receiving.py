@@ -49,9 +49,10 @@ async def order(folder: Path, report: Report, *, conversations: int, each: int, 
         if dice < 0.15:
             arrived = rng.random() < 0.5
             hangs += arrived
-            return Reply(hang_s=3.0, taken=arrived)
+            return Reply(hang_s=8.0, taken=arrived)
         return None
 
+    timeout = "1s" if workers == 1 else "4s"  # the receiving side is one Python process, and 20,000 messages many
     async with (
         external_store(folder / "store") as store,
         Bench(
@@ -60,7 +61,7 @@ async def order(folder: Path, report: Report, *, conversations: int, each: int, 
             workers=workers,
             store=store.url,
             script=per_message(choose, 12),
-            delivery={"timeout": "1s", "backoff": ["200ms"], "retries": 30, "breaker": False},
+            delivery={"timeout": timeout, "backoff": ["200ms"], "retries": 30, "breaker": False, "concurrency": 50},
         ) as bench,
     ):
         customer = bench.customer()
