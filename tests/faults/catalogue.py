@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from tests.faults import keeping, killing, receiving, storing
+from tests.faults import failover, keeping, killing, modelling, receiving, storing
 from tests.faults.experiment import ALL
 
-MODULES = (killing, storing, receiving, keeping)
+MODULES = (killing, storing, receiving, keeping, modelling, failover)
 
 
 def in_order() -> list[str]:
