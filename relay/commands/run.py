@@ -86,6 +86,10 @@ async def _run(config: Config, kinds: Kinds, keys: Sequence[str], parts: Parts) 
     impatience = loop.call_later(ECHO_S, second_means_now)
     await service.stop()
     impatience.cancel()
+    # Everything is done. A signal that comes while Python takes itself down must not turn that into a failure.
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        loop.remove_signal_handler(signum)
+        signal.signal(signum, signal.SIG_IGN)
     return 0
 
 
