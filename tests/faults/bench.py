@@ -7,7 +7,7 @@ import contextlib
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Self
@@ -16,6 +16,8 @@ import aiohttp
 import redis.asyncio as aioredis
 
 from relay.keys import PREFIX
+from relay.store import Store
+from relay.store_address import StoreAddress
 from tests.harness import Arrival, Customer, RelayProcess, Reply, Sink, StoreServer, Tally, deployment
 
 Shape = Literal["run", "apart", "two", "serve", "none"]
@@ -176,6 +178,23 @@ class Bench:
                 name = key.decode().removeprefix(PREFIX + "d:")
                 found[name] = {k.decode(): v.decode("utf-8", "replace") for k, v in raw.items()}
         return found
+
+    async def dead_letters(self) -> list[dict[str, str]]:
+        """The records of those that were given up."""
+        return [d for d in (await self.deliveries()).values() if d["s"] == "failed"]
+
+    @contextlib.asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """The panel paused by a person, and released at the end."""
+        path = self.folder / "data" / "store" / "valkey.sock"
+        store = Store(StoreAddress.parse(self.store or f"unix://{path}"))
+        await store.start()
+        try:
+            await store.pause("panel", "manual")
+            yield
+            await store.resume("panel")
+        finally:
+            await store.stop()
 
     async def tries_used(self) -> int:
         """Over all deliveries: how many failed tries are written down."""

@@ -18,7 +18,8 @@ from relay import keys
 from relay.embedded import EmbeddedStore
 from relay.keys import PREFIX
 from relay.model import Kind
-from relay.store import Store, Stored, new_id
+from relay.records import Stored
+from relay.store import Store, new_id
 from relay.store_address import StoreAddress
 from tests.faults.bench import Bench, external_store
 from tests.faults.experiment import Report, experiment
@@ -204,10 +205,10 @@ async def upgraded(folder: Path, report: Report, *, messages: int) -> None:
             report.count(bench.panel.ledger.tally(acknowledged))
 
             async def letters() -> bool:
-                return len(await _dead(bench)) == strangers
+                return len(await bench.dead_letters()) == strangers
 
             await until(letters, 20, what="unknown jobs as dead letters")
-            found = await _dead(bench)
+            found = await bench.dead_letters()
             report.check({r["reason"] for r in found} == {"unknown_job"}, f"dead letters: {found[:2]}")
             report.check("unknown job" in bench.relay.log(), "nothing in the log about unknown jobs")
             listed = await bench.relay.cli("dead", "list", "--json")
@@ -215,10 +216,6 @@ async def upgraded(folder: Path, report: Report, *, messages: int) -> None:
             async with bench.redis() as client:
                 left = await client.zcard(f"{PREFIX}arq:panel")
             report.check(left == 0, f"{left} jobs are left in the queue")
-
-
-async def _dead(bench: Bench) -> list[dict[str, str]]:
-    return [r for r in (await bench.deliveries()).values() if r["s"] == "failed"]
 
 
 @experiment("10", "power loss: the append-only file cut behind its last sync", short={"cuts": 3}, full={"cuts": 20})
@@ -287,9 +284,8 @@ async def restored(folder: Path, report: Report, *, rounds: int, conversations: 
         customer = bench.customer()
         again = 0
         for _ in range(rounds):
-            (await bench.relay.cli("pause", "panel"))
-            await customer.write_all(conversations, each)
-            (await bench.relay.cli("resume", "panel"))
+            async with bench.held():
+                await customer.write_all(conversations, each)
             got = len(bench.panel.ledger.taken)
             await bench.panel.arrived(got + conversations, 30)
             # The file only grows here: a copy of it is the file as it was at some moment meanwhile.

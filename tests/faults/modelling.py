@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from relay.model import Kind
-from relay.store import Breaker, Finish, Held, Store, Stored, new_id
+from relay.records import Breaker, Finish, Held, Stored
+from relay.store import Store, new_id
 from relay.store_address import StoreAddress
 from tests.faults.experiment import Report, experiment
 from tests.harness import StoreServer

@@ -67,18 +67,29 @@ async def order(folder: Path, report: Report, *, conversations: int, each: int, 
         customer = bench.customer()
         await customer.write_all(conversations, each, at_once=50)
         tally = await bench.drained(60 + conversations * each / 40)
-        report.count(tally, doubled_allowed=hangs)
-        report.note(f"{hangs} sends arrived and timed out; {len(bench.panel.ledger.all)} requests for {tally.sent}")
+        await until(all_done(bench), 30)
+        # What comes twice is explained by an attempt whose log says that nobody knows: also where it was our own
+        # receiving side that was too slow.
+        doubted = sum(
+            not line.get("certain", True)
+            for d in (await bench.deliveries()).values()
+            for line in map(orjson.loads, d.get("l", "").splitlines())
+        )
+        report.count(tally, doubled_allowed=doubted)
+        report.check(doubted >= hangs, f"{hangs} sends arrived and timed out, but only {doubted} attempts say so")
+        report.note(f"{doubted} attempts in doubt; {len(bench.panel.ledger.all)} requests for {tally.sent}")
 
 
 @experiment(
     "13",
     "a poisoned conversation beside healthy ones",
-    short={"healthy": 20, "each": 6, "rate": 60.0, "factor": 5.0},
-    full={"healthy": 199, "each": 30, "rate": 100.0, "factor": 1.2},
+    short={"healthy": 20, "each": 6, "rate": 60.0, "factor": 2.0, "slack_s": 0.5},
+    full={"healthy": 199, "each": 30, "rate": 100.0, "factor": 1.2, "slack_s": 0.01},
     alone=True,
 )
-async def poison(folder: Path, report: Report, *, healthy: int, each: int, rate: float, factor: float) -> None:
+async def poison(
+    folder: Path, report: Report, *, healthy: int, each: int, rate: float, factor: float, slack_s: float
+) -> None:
     """One conversation is always answered 500: nobody else notices, and after the ninth attempt it goes on itself."""
     sick = 9999
     attempts: dict[int, int] = defaultdict(int)
@@ -97,13 +108,11 @@ async def poison(folder: Path, report: Report, *, healthy: int, each: int, rate:
         beside = await _paced(bench, healthy, each, rate, first=2000)
         await poisoned
         await until(lambda: bench.panel.ledger.of(sick) == [1, 2], 30, what="the messages after the poisoned one")
-        limit_s = max(calm * factor, calm + 0.005)
+        limit_s = max(calm * factor, calm + slack_s)
         report.check(beside <= limit_s, f"healthy p99 {beside * 1000:.1f} ms beside {calm * 1000:.1f} ms alone")
         report.check(attempts[0] == 9, f"the poisoned message was attempted {attempts[0]} times, not 1 + 8")
-        listed = (await bench.relay.cli("dead", "list", "--json")).json
-        report.check(
-            [(d["destination"], d["attempts"]) for d in listed] == [("panel", 9)], f"dead letters: {listed}"[:300]
-        )
+        buried = [(d["to"], len(d["l"].splitlines())) for d in await bench.dead_letters()]
+        report.check(buried == [("panel", 9)], f"dead letters, and how often they were attempted: {buried}")
         report.count(await bench.drained(20, dead=[(sick, 0)]))
         report.note(f"healthy p99 {calm * 1000:.1f} ms alone, {beside * 1000:.1f} ms beside the poison")
 
@@ -140,12 +149,13 @@ async def _paced(bench: Bench, conversations: int, each: int, rate: float, *, fi
 @experiment(
     "14",
     "a noisy neighbour: one route at fifty times the load",
-    short={"quiet": 10, "rate": 4.0, "factor": 5.0},
-    full={"quiet": 240, "rate": 4.0, "factor": 2.0},
+    short={"quiet": 10, "rate": 4.0, "factor": 2.0, "slack_s": 1.0},
+    full={"quiet": 240, "rate": 4.0, "factor": 2.0, "slack_s": 0.02},
     alone=True,
 )
-async def noisy(folder: Path, report: Report, *, quiet: int, rate: float, factor: float) -> None:
-    """A second channel and desk whose receiver is slow and whose customers write fifty times as much."""
+async def noisy(folder: Path, report: Report, *, quiet: int, rate: float, factor: float, slack_s: float) -> None:
+    """A second channel and desk whose receiver is slow and whose customers write fifty times as much. Both share the
+    machine, and it the tests: within `slack_s` nothing is concluded from a difference."""
     async with Sink("insta") as loud_shop, Sink("operator", lambda _: Reply(delay_s=0.05)) as loud_panel:
         bench = Bench(folder)
         make = bench._make
@@ -169,7 +179,7 @@ async def noisy(folder: Path, report: Report, *, quiet: int, rate: float, factor
             await flood
             report.count(await loud_panel.complete(crowd.acknowledged, 60))
             report.count(await bench.drained(20))
-            limit_s = max(calm * factor, calm + 0.01)
+            limit_s = max(calm * factor, calm + slack_s)
             report.check(beside <= limit_s, f"quiet p99 {beside * 1000:.1f} ms beside {calm * 1000:.1f} ms alone")
             report.note(f"quiet p99 {calm * 1000:.1f} ms alone, {beside * 1000:.1f} ms beside the noise")
 
@@ -212,7 +222,9 @@ async def down(folder: Path, report: Report, *, conversations: int, each: int, d
         began = time.monotonic()
         await write_spread(customer, conversations, each, down_s * 0.8, first=100)
         await asyncio.sleep(max(0.0, down_s - (time.monotonic() - began)))
-        status = (await bench.relay.cli("status", "--json")).json
+        async with bench.redis() as client:
+            open_since = await client.hget("{relay}:dest:panel", "open")
+        report.check(open_since is not None, "the breaker did not open")
         await bench.panel.start()
         back = time.time()
         tally = await bench.drained(60 + conversations * each / 100)
@@ -223,13 +235,9 @@ async def down(folder: Path, report: Report, *, conversations: int, each: int, d
         report.check(peak <= limit, f"{peak} requests at once after the return (allowed {limit})")
         most = max(int(d.get("t") or 0) for d in (await bench.deliveries()).values())
         report.check(most <= 8, f"a message used {most} tries")
-        dead = (await bench.relay.cli("dead", "list", "--json")).json
+        dead = await bench.dead_letters()
         report.check(not dead, f"{len(dead)} dead letters for a receiver that was only down")
-        report.note(f"at most {most} tries used; {peak} at once; status while down: {_states(status)}")
-
-
-def _states(status: Any) -> str:
-    return str([c.get("state") for c in status.get("connections", status) if isinstance(c, dict)])[:200]
+        report.note(f"at most {most} tries used; {peak} requests at once after the return")
 
 
 @experiment(
@@ -267,11 +275,11 @@ async def schedule(folder: Path, report: Report, *, messages: int, backoff_ms: t
                     wrong.append((k + 1, round(gap, 3), base))
         report.check(not wrong, f"{len(wrong)} gaps beside the schedule (further try, s, scheduled): {wrong[:5]}")
         low, high = quantile(gaps, 0.01), quantile(gaps, 0.9)
-        report.check(low < 0.95 and high > 1.03, f"gaps hardly vary: {low:.3f} to {high:.3f} of the schedule")
+        report.check(high - low > 0.1, f"gaps hardly vary: {low:.3f} to {high:.3f} of the schedule")
         dead = {(c, 0) for c in times}
         report.count(bench.panel.ledger.tally(customer.acknowledged, dead))
-        listed = (await bench.relay.cli("dead", "list", "--json")).json
-        report.check(len(listed) == messages, f"{len(listed)} dead letters of {messages}")
+        buried = len(await bench.dead_letters())
+        report.check(buried == messages, f"{buried} dead letters of {messages}")
         report.note(f"{sum(map(len, times.values()))} failures; gaps {low:.3f} to {high:.3f} of the schedule")
     _no_two_in_step(report)
 

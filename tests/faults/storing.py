@@ -150,7 +150,7 @@ async def _shas(store: StoreServer) -> dict[str, bytes]:
 @experiment(
     "7",
     "the store frozen (SIGSTOP)",
-    short={"frozen_s": 11.0, "conversations": 20},
+    short={"frozen_s": 7.0, "conversations": 20},
     full={"frozen_s": 60.0, "conversations": 100},
 )
 async def store_frozen(folder: Path, report: Report, *, frozen_s: float, conversations: int) -> None:
