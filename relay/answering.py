@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from relay.contract import Limits
-from relay.store import ContactCard
+from relay.records import ContactCard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,10 +22,11 @@ from relay.contract import Bridge, Http, MultiStep, Texts
 from relay.envelope import Envelope
 from relay.errors import FetchRefused, RelayError, SendError, StoreUnavailable, UnsupportedContent
 from relay.model import Attachment, Delivery, Kind, Outcome, Part, Verdict
+from relay.records import Finish, Head, Held, Stored
 from relay.refusals import reasons
 from relay.registry import Connection, Registry
 from relay.settle import Settled, settle
-from relay.store import Finish, Head, Held, Store, Stored, StoreMemory, new_id
+from relay.store import Store, StoreMemory, new_id
 
 log = logging.getLogger("relay.attempt")
 

@@ -12,8 +12,9 @@ from relay import envelope as envelopes
 from relay.contract import Feature, Support, Texts
 from relay.envelope import Envelope
 from relay.model import Command, Content, Kind
+from relay.records import ContactCard, Stored
 from relay.registry import Connection, Registry
-from relay.store import ContactCard, Store, Stored, new_id
+from relay.store import Store, new_id
 
 LIST_LENGTH = 15
 STATUS_LENGTH = 5

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from relay.model import Attachment, Contact, Content, Delivery, Kind, MediaKind
-from relay.store import Head
+from relay.records import Head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from relay.store import Held
+from relay.records import Held
 from relay.worker import LaneWorker
 
 

@@ -39,9 +39,10 @@ from relay.model import (
     Upload,
     Warned,
 )
+from relay.records import Accepted, ContactCard, Stored
 from relay.refusals import reasons
 from relay.registry import Connection, Registry
-from relay.store import Accepted, ContactCard, Store, Stored, new_id
+from relay.store import Store, new_id
 
 log = logging.getLogger("relay.intake")
 

@@ -15,7 +15,8 @@ from hiredis import ReplyError
 
 from relay.errors import StoreUnavailable
 from relay.metrics import Metrics
-from relay.store import Destination, Store
+from relay.records import Destination
+from relay.store import Store
 from relay.worker import LaneWorker
 
 log = logging.getLogger("relay.ready")

@@ -42,11 +42,12 @@ from relay.model import Attachment, Outcome, Warned
 from relay.pages import page_routes
 from relay.polling import Pollers
 from relay.ready import Readiness
+from relay.records import Breaker, Finished, Head
 from relay.registry import Connection, Registry, build
 from relay.resuming import Resumer
 from relay.sender import Sender
 from relay.signing import media_path
-from relay.store import Breaker, Finished, Head, Store, bell
+from relay.store import Store, bell
 from relay.store_address import StoreAddress
 from relay.store_checks import check_store
 from relay.templating import Templates

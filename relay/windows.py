@@ -7,8 +7,9 @@ import time
 from relay.answering import Way, way
 from relay.contract import Texts
 from relay.intake import Intake
+from relay.records import ContactCard
 from relay.registry import Registry
-from relay.store import ContactCard, Store
+from relay.store import Store
 
 LOOK_EVERY_S = 60.0
 

@@ -23,7 +23,8 @@ from arq.worker import Worker, func
 from hiredis import ReplyError
 
 from relay.errors import StoreUnavailable
-from relay.store import Finish, Finished, Head, Held, Store
+from relay.records import Finish, Finished, Head, Held
+from relay.store import Store
 
 log = logging.getLogger("relay.worker")
 

@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 from hypothesis import HealthCheck, settings
 
-from relay.store import Breaker, Store
+from relay.records import Breaker
+from relay.store import Store
 from relay.store_address import StoreAddress
 from tests.harness import RelayProcess, StoreServer
 

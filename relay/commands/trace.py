@@ -11,7 +11,8 @@ from rich.text import Text
 from relay.commands.stored import rfc3339
 from relay.config import Config
 from relay.model import Kind, Role, State
-from relay.store import Journal, Record, Store
+from relay.records import Journal, Record
+from relay.store import Store
 
 WHEN_WIDTH = len("2026-11-21T22:13:14.724Z")
 _LADDER = [State.QUEUED, State.ACCEPTED, State.DELIVERED, State.READ]

@@ -26,7 +26,8 @@ from relay import keys
 from relay.commands.trace import traced
 from relay.envelope import Envelope, dump
 from relay.model import Content, Kind
-from relay.store import Finish, Held, Store, Stored, new_id
+from relay.records import Finish, Held, Stored
+from relay.store import Store, new_id
 from relay.store_address import StoreAddress
 from tests.bench import usage
 from tests.bench.driver import Driver, Shape, hook

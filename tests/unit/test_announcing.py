@@ -10,7 +10,7 @@ import pytest
 
 from relay import announcing
 from relay.announcing import Announcer
-from relay.store import Accepted, Destination
+from relay.records import Accepted, Destination
 from relay.templating import Templates
 from tests.harness import until
 

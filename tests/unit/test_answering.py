@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from relay.answering import NoWay, Way, once_key, way
 from relay.contract import Limits
 from relay.model import Contact
-from relay.store import ContactCard
+from relay.records import ContactCard
 
 HOUR = 3_600_000
 NOW = 100_000 * HOUR

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from relay.envelope import Envelope, delivery, dump, load
 from relay.model import Attachment, Content, Kind, MediaKind
-from relay.store import Head
+from relay.records import Head
 
 # What cannot be UTF-8 is cleaned where it comes in (relay.fitting.clean).
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -7,7 +7,8 @@ import asyncio
 import orjson
 
 from relay.model import Kind
-from relay.store import Finish, Finished, Head, Held, Store, Stored, new_id
+from relay.records import Finish, Finished, Head, Held, Stored
+from relay.store import Store, new_id
 from relay.worker import LaneWorker
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from relay import keys
 from relay.errors import StoreUnavailable
 from relay.model import Kind, Report, ReportStatus, State
-from relay.store import Accepted, Breaker, Claimed, Finish, Finished, Held, Store, Stored, new_id
+from relay.records import Accepted, Breaker, Claimed, Finish, Finished, Held, Stored
+from relay.store import Store, new_id
 from relay.store_address import StoreAddress
 from tests.harness import StoreServer
 

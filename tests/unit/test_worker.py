@@ -14,7 +14,8 @@ import pytest
 
 from relay import worker as workers
 from relay.model import Kind
-from relay.store import Finish, Finished, Head, Held, Store, Stored, new_id
+from relay.records import Finish, Finished, Head, Held, Stored
+from relay.store import Store, new_id
 from relay.store_address import StoreAddress
 from relay.worker import FAIR_SHARE, LaneWorker
 from tests.harness import StoreServer, until
