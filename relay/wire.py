@@ -43,12 +43,13 @@ class Endpoint:
 
 
 class _Protocol(asyncio.Protocol):
-    def __init__(self, lost: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         self.reader = hiredis.Reader()
         self.waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
         self.buffer: list[bytes] = []
         self.transport: asyncio.Transport | None = None
-        self.lost = lost
+        # Its own: the loss of an old connection, noticed late, must not pass for the loss of the new one.
+        self.lost = asyncio.Event()
         self.loop = asyncio.get_running_loop()
         self.scheduled = False
         self.on_push: Callable[[Any], None] | None = None
@@ -79,7 +80,7 @@ class _Protocol(asyncio.Protocol):
             future, _ = self.waiting.popleft()
             if not future.done():
                 future.set_exception(StoreUnavailable("The connection to the store broke."))
-        self.lost()
+        self.lost.set()
 
     def send(self, packed: bytes) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self.loop.create_future()
@@ -135,7 +136,6 @@ class Wire:
         self._subscribe = subscribe
         self._protocol: _Protocol | None = None
         self._task: asyncio.Task[None] | None = None
-        self._down = asyncio.Event()
         self._up = asyncio.Event()
         self.why_down = "not connected yet"
 
@@ -211,17 +211,13 @@ class Wire:
 
     async def _connect(self) -> _Protocol:
         where = await self._locate()
-        self._down.clear()
         loop = asyncio.get_running_loop()
-        down = self._down
-
-        def make() -> _Protocol:
-            return _Protocol(down.set)
-
         if where.path:
-            _, protocol = await loop.create_unix_connection(make, where.path)
+            _, protocol = await loop.create_unix_connection(_Protocol, where.path)
         else:
-            _, protocol = await loop.create_connection(make, where.host, where.port, ssl=True if where.tls else None)
+            _, protocol = await loop.create_connection(
+                _Protocol, where.host, where.port, ssl=True if where.tls else None
+            )
         try:
             if where.password:
                 who = (where.username, where.password) if where.username else (where.password,)
@@ -254,7 +250,7 @@ class Wire:
                 # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event, and
                 # `stop` during the loss of the connection waited for ever.
                 async with asyncio.timeout(self._timeout_s / 3):
-                    await self._down.wait()
+                    await protocol.lost.wait()
                 return
             except TimeoutError:
                 pass
