@@ -33,7 +33,8 @@ arq:job:<dest>:<n>:<g>     string  arq's job, JSON; arguments are ids only      
                                                                                 expired payload is a lost message
                                                                                 to plain arq (RELIABILITY A2, A8)
 P dest:<dest>              hash    paused open probe prober pause fails words   for ever, a few fields
-                                   since (prober: token of the breaker's probe)
+                                   since swept (prober: token of the breaker's
+                                   probe; swept: when lanes were last swept)
 P failing:<dest>           set     lanes that failed since the last success     until the next success
 P dead                     zset    delivery ids of dead letters by time         until dropped or replayed
 P seen:<account>:<digest>  string  message id                                   longer than the sender's whole retry
