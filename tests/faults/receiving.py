@@ -243,7 +243,7 @@ async def down(folder: Path, report: Report, *, conversations: int, each: int, d
 @experiment(
     "16",
     "the schedule, over many failures",
-    short={"messages": 20, "backoff_ms": (200, 300, 300, 300, 300, 300, 300, 300), "slack_s": 0.3},
+    short={"messages": 20, "backoff_ms": (200, 300, 300, 300, 300, 300, 300, 300), "slack_s": 5.0},
     full={"messages": 1112, "backoff_ms": (2000, 3000, 4000, 6000, 6000, 6000, 6000, 6000), "slack_s": 0.3},
 )
 async def schedule(folder: Path, report: Report, *, messages: int, backoff_ms: tuple[int, ...], slack_s: float) -> None:

@@ -67,7 +67,7 @@ async def test_ticks_by_hand_and_switches(far: FarSide):
             await chat.get_by_role("img", name=seen).wait_for()
         await page.get_by_role("button", name="Reset").click()
         await chat.get_by_text("Say hello").wait_for()
-        assert await page.get_by_label("Deliver by itself").is_checked()
+        await page.get_by_label("Deliver by itself").and_(page.locator(":checked")).wait_for()
 
 
 async def test_on_a_phone_in_the_dark(far: FarSide):
