@@ -551,11 +551,12 @@ async def _await_ready(socket: Path, child: subprocess.Popen[bytes] | None) -> b
 
 def _is_torn(logged: str) -> bool:
     """Whether what the server said means an end that was not written properly. Rubbish there may also make it ask for
-    more than the file holds and call that an error, of which the system then says "Success"."""
+    more than the file holds, an error of which the system says "Success", or read half a command's name."""
     return (
         "Bad file format reading the append only file" in logged
         or "Unexpected end of file reading" in logged
         or re.search(r"error reading the append only file .*: Success", logged) is not None
+        or re.search(r"Error reading the append only file .*, error: unknown command", logged) is not None
     )
 
 
