@@ -46,6 +46,8 @@ def arm(point: str) -> None:
                 here = fresh > 0 and when == "before"
             elif name == "finish" and step in ("finish", "sleep"):
                 here = here and args[4].verdict == ("retry" if step == "sleep" else "ok")
+            elif name == "send":  # not what the relay asks of a channel now and then
+                here = here and args[1].url.endswith("/operator")
             if here and when == "before" and name == ("finish" if step == "sleep" else step):
                 _die()
             answer = await inner(*args, **kwargs)
