@@ -108,6 +108,7 @@ class LaneWorker(Worker):
         self._sleeper: asyncio.Future[None] | None = None
         self._rung = False
         self._claiming = asyncio.Lock()
+        self._again: dict[str, tuple[Held, bool]] = {}  # taken anew in mid-turn, and `probing`
         self._promised = 0
         self._last_words: set[asyncio.Task[None]] = set()
 
@@ -230,8 +231,10 @@ class LaneWorker(Worker):
     def _start(self, lane: Held, *, probing: bool) -> None:
         if lane.job in self.tasks:
             # Our own lease ran out while the store was away, and nobody else took the lane: the attempt in flight goes
-            # on under the new token. Giving it up would send what has just been sent a second time.
+            # on under the new token. Giving it up would send what has just been sent a second time. Or the old turn has
+            # given the lane back and not quite ended: then `_ended` begins anew.
             self.lanes[lane.job] = lane
+            self._again[lane.job] = (lane, probing)
             return
         run = self._drain_lane(lane, probing) if lane.head is not None and not lane.unknown_job else self._bury(lane)
         task = self.loop.create_task(run)
@@ -246,6 +249,11 @@ class LaneWorker(Worker):
         if not task.cancelled() and (error := task.exception()) is not None:
             self.jobs_failed += 1
             log.error("%s: lane %s ended with a bug", self.destination, job, exc_info=error)
+        if (again := self._again.pop(job, None)) is not None:
+            if self.allow_pick_jobs:
+                self._start(again[0], probing=again[1])
+            else:
+                self.take(again[0])  # gives it back
         if was_full:
             self.ring()
 
@@ -282,6 +290,8 @@ class LaneWorker(Worker):
                 finished = await self.store.finish(self.destination, held, head.delivery_id, what)
                 if finished.status == "stale" and self.lanes.get(lane.job, held).token != held.token:
                     continue  # we took the lane anew ourselves in the meantime
+                if (again := self._again.get(lane.job)) is not None and again[0].token == held.token:
+                    del self._again[lane.job]  # this turn goes on with it
                 return finished
             except StoreUnavailable as e:
                 log.warning("%s: cannot note the result for #%s yet: %s", self.destination, lane.number, e)
