@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -51,11 +52,13 @@ INSTA_TOKEN = "TESTS-00000-INSTA-00000-00000"
 
 
 def free_port() -> int:
-    """A port that nobody listened on a moment ago."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
+    """A port that nobody listens on. Below those that the system gives to outgoing connections (ip_local_port_range),
+    so that none of them takes it before the relay does, or while it is down."""
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 async def until(condition: Callable[[], Any], timeout_s: float = 10.0, *, what: str = "") -> Any:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, Self
 import aiohttp
 import redis.asyncio as aioredis
 
+from relay.errors import StoreUnavailable
 from relay.keys import PREFIX
 from relay.store import Store
 from relay.store_address import StoreAddress
@@ -144,11 +145,12 @@ class Bench:
         return together
 
     async def drained(self, timeout_s: float = 60.0, dead: Sequence[tuple[int, int]] = ()) -> Tally:
-        """Wait until all that was acknowledged has arrived, and a moment longer for what comes twice."""
+        """Wait until all that was acknowledged has arrived and nothing is left to send: what comes twice comes last,
+        when the lease of a dead holder has ended."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             began = time.monotonic()
-            if not self.panel.ledger.tally(self.acknowledged, dead).lost:
+            if not self.panel.ledger.tally(self.acknowledged, dead).lost and await self._nothing_left():
                 await asyncio.sleep(0.3)
                 break
             # Counting 50,000 arrivals again and again would leave the sinks no time to answer.
@@ -184,17 +186,30 @@ class Bench:
         return [d for d in (await self.deliveries()).values() if d["s"] == "failed"]
 
     @contextlib.asynccontextmanager
-    async def held(self) -> AsyncIterator[None]:
-        """The panel paused by a person, and released at the end."""
+    async def opened(self) -> AsyncIterator[Store]:
+        """The store as the relay's own commands use it."""
         path = self.folder / "data" / "store" / "valkey.sock"
         store = Store(StoreAddress.parse(self.store or f"unix://{path}"))
-        await store.start()
         try:
+            await store.start()
+            yield store
+        finally:
+            await store.stop()
+
+    async def _nothing_left(self) -> bool:
+        try:
+            async with self.opened() as store:
+                return (await store.destination("panel")).lanes == 0
+        except StoreUnavailable:
+            return False
+
+    @contextlib.asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """The panel paused by a person, and released at the end."""
+        async with self.opened() as store:
             await store.pause("panel", "manual")
             yield
             await store.resume("panel")
-        finally:
-            await store.stop()
 
     async def tries_used(self) -> int:
         """Over all deliveries: how many failed tries are written down."""
