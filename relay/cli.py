@@ -179,6 +179,10 @@ def explain(ctx: click.Context, file: Any, source: str, tail: str | None, as_jso
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; default: any free one.")
 @click.option("--hook", default="", metavar="URL", help="Where it sends its hooks: the relay's hook address for it.")
 @click.option("--seed", type=int, help="Makes its ids and codes the same every time.")
+@click.option(
+    "--cert", type=click.Path(path_type=Path), metavar="FILE", help="Speak https with this certificate (PEM)."
+)
+@click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="The certificate's key, if not in it.")
 @click.pass_context
 def sandbox(ctx: click.Context, /, kind: str, **options: Any) -> None:
     """Run the sandbox of one system alone: KIND is insta, operator, team, ..."""

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import signal
 import socket
+import ssl
 import types
 import typing
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -67,13 +69,18 @@ async def serve(
     port: int,
     hook: str,
     seed: int | None,
+    cert: Path | None = None,
+    key: Path | None = None,
 ) -> None:
-    """Run until SIGINT or SIGTERM, or until cancelled. `port` 0: any free one. Raises RelayError if it is taken."""
+    """Run until SIGINT or SIGTERM, or until cancelled. `port` 0: any free one. With `cert` (and `key`, where it is in a
+    file of its own) it speaks https, as some vendors' clients insist (facts 1.8). Raises RelayError if the port is
+    taken or the certificate cannot be used."""
     spec = bridge.spec
+    tls = _tls(cert, key)
     settings = stand_alone_settings(spec)
     # The sandbox must know its own address before it is built, so the port is taken first.
     listener = _listen(host, port)
-    base_url = f"http://{host}:{listener.getsockname()[1]}"
+    base_url = f"{'https' if tls else 'http'}://{host}:{listener.getsockname()[1]}"
     options = SandboxOptions(
         name=spec.kind,
         base_url=base_url,
@@ -86,7 +93,7 @@ async def serve(
         sandbox = bridge.sandbox(options)
         runner = web.AppRunner(sandbox.app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
-        await web.SockSite(runner, listener).start()
+        await web.SockSite(runner, listener, ssl_context=tls).start()
         console.print(Text.assemble((f"{spec.label}: ", "bold"), f"{base_url}{sandbox.page}"))
         for name, value in shown_credentials(settings).items():
             console.print(Text.assemble(("  ", ""), (name.ljust(14), "dim"), value))
@@ -108,6 +115,20 @@ async def _stopped() -> None:
         with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):  # not everywhere, nor in threads
             loop.add_signal_handler(number, stop.set)
     await stop.wait()
+
+
+def _tls(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    if cert is None:
+        if key is not None:
+            raise RelayError("--key goes with --cert: the certificate that it belongs to")
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(cert, key)
+    except (OSError, ssl.SSLError) as e:
+        why = e.strerror or e
+        raise RelayError(f"the certificate {cert} cannot be used: {why}; both files must be in PEM form") from None
+    return context
 
 
 def _listen(host: str, port: int) -> socket.socket:
