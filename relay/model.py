@@ -40,7 +40,7 @@ class MediaKind(StrEnum):
 
 
 class State(StrEnum):
-    """Where a delivery stands on the ladder of CONTRACT section 5. It never goes down (see `relay.ladder`)."""
+    """Where a delivery stands on its ladder. It never goes down (`climb` and `standing` in lua/common.lua)."""
 
     QUEUED = "queued"
     ACCEPTED = "accepted"
@@ -225,7 +225,7 @@ class Part:
 
 
 class Verdict(StrEnum):
-    """What happens next. The four of DESIGN section 4.9."""
+    """What happens next: four answers, and no fifth."""
 
     ACCEPTED = "accepted"
     RETRY = "retry"

@@ -1,4 +1,4 @@
-"""From an outcome to what is written: the table of DESIGN section 4, point 9, and its corners."""
+"""From an outcome to what is written: the table of verdicts, and its corners."""
 
 from __future__ import annotations
 
