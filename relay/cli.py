@@ -11,9 +11,9 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from rich.text import Text
@@ -23,8 +23,15 @@ from relay.contract import Bridge
 from relay.errors import ConfigError, RelayError
 from relay.nearest import hint
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from relay.config import Config
+    from relay.store import Store
+
 _CONFIG = "relay.config"  # in click's meta, which group and command share
 F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R")
 
 
 class RelayGroup(click.Group):
@@ -236,6 +243,22 @@ def worker(ctx: click.Context, only: tuple[str, ...]) -> int:
 # --- questions to the store ----------------------------------------------------------------------------------------
 
 
+def ask_store(ctx: click.Context, work: Callable[[Store, Config], Awaitable[R]]) -> R:
+    """Do something with the deployment's open store. Raises ConfigError, StoreUnavailable."""
+    from relay.commands.stored import with_store  # noqa: PLC0415 - each command loads only what it needs
+
+    config = load_config(config_path(ctx), kinds(ctx))
+    return with_store(config, lambda store: work(store, config))
+
+
+def tell(found: R, as_json: bool, show: Callable[[R, Console], None]) -> None:
+    """What was found: for scripts, or for people."""
+    if as_json:
+        write_json(found)
+    else:
+        show(found, out())
+
+
 @cli.command()
 @config_option
 @json_option
@@ -244,17 +267,12 @@ def worker(ctx: click.Context, only: tuple[str, ...]) -> int:
 def trace(ctx: click.Context, id: str, as_json: bool) -> int:
     """Follow one message across all systems; ID is ours or the other side's (queueId)."""
     from relay.commands import trace as command  # noqa: PLC0415
-    from relay.commands.stored import with_store  # noqa: PLC0415
 
-    config = load_config(config_path(ctx), kinds(ctx))
-    found = with_store(config, lambda store: command.trace(store, config, id))
+    found = ask_store(ctx, lambda store, config: command.trace(store, config, id))
     if found is None:
         err().print(Text(f"No message is known by {id}. It may be mistyped, or older than the retention."))
         return 1
-    if as_json:
-        write_json(found)
-    else:
-        command.show(found, out())
+    tell(found, as_json, command.show)
     return 0
 
 
@@ -265,14 +283,8 @@ def trace(ctx: click.Context, id: str, as_json: bool) -> int:
 def status(ctx: click.Context, as_json: bool) -> None:
     """The state and backlog of every connection."""
     from relay.commands import status as command  # noqa: PLC0415
-    from relay.commands.stored import with_store  # noqa: PLC0415
 
-    config = load_config(config_path(ctx), kinds(ctx))
-    found = with_store(config, lambda store: command.status(store, config))
-    if as_json:
-        write_json(found)
-    else:
-        command.show(found, out())
+    tell(ask_store(ctx, command.status), as_json, command.show)
 
 
 @cli.command()
@@ -282,10 +294,8 @@ def status(ctx: click.Context, as_json: bool) -> None:
 def pause(ctx: click.Context, name: str) -> None:
     """Hold what goes to NAME: it waits, nothing is lost, no try is used."""
     from relay.commands import status as command  # noqa: PLC0415
-    from relay.commands.stored import with_store  # noqa: PLC0415
 
-    config = load_config(config_path(ctx), kinds(ctx))
-    with_store(config, lambda store: command.pause(store, config, name))
+    ask_store(ctx, lambda store, config: command.pause(store, config, name))
     out().print(Text(f"{name} is paused; `relay resume {name}` lets it go on."))
 
 
@@ -296,10 +306,8 @@ def pause(ctx: click.Context, name: str) -> None:
 def resume(ctx: click.Context, name: str) -> None:
     """Let what goes to NAME go on, whatever held it."""
     from relay.commands import status as command  # noqa: PLC0415
-    from relay.commands.stored import with_store  # noqa: PLC0415
 
-    config = load_config(config_path(ctx), kinds(ctx))
-    held = with_store(config, lambda store: command.resume(store, config, name))
+    held = ask_store(ctx, lambda store, config: command.resume(store, config, name))
     out().print(Text(f"{name} goes on." if held else f"{name} was not held."))
 
 
@@ -316,13 +324,9 @@ def dead() -> None:
 def dead_list(ctx: click.Context, as_json: bool) -> None:
     """All dead letters, oldest first."""
     from relay.commands import dead as command  # noqa: PLC0415
-    from relay.commands.stored import with_store  # noqa: PLC0415
 
-    rows = with_store(load_config(config_path(ctx), kinds(ctx)), command.listed)
-    if as_json:
-        write_json(rows)
-    else:
-        command.show_list(rows, out())
+    rows = ask_store(ctx, lambda store, _: command.listed(store))
+    tell(rows, as_json, command.show_list)
 
 
 @dead.command("show")
@@ -333,14 +337,9 @@ def dead_list(ctx: click.Context, as_json: bool) -> None:
 def dead_show(ctx: click.Context, id: str, as_json: bool) -> None:
     """One dead letter with every attempt and the other side's words."""
     from relay.commands import dead as command  # noqa: PLC0415
-    from relay.commands.stored import with_store  # noqa: PLC0415
 
-    config = load_config(config_path(ctx), kinds(ctx))
-    found = with_store(config, lambda store: command.shown(store, config, id))
-    if as_json:
-        write_json(found)
-    else:
-        command.show_one(found, out())
+    found = ask_store(ctx, lambda store, config: command.shown(store, config, id))
+    tell(found, as_json, command.show_one)
 
 
 @dead.command("replay")
@@ -353,12 +352,10 @@ def dead_show(ctx: click.Context, id: str, as_json: bool) -> None:
 def dead_replay(ctx: click.Context, ids: tuple[str, ...], everything: bool, to: str, as_json: bool) -> None:
     """Send dead letters again, each as a new delivery that names the old one."""
     from relay.commands import dead as command  # noqa: PLC0415
-    from relay.commands.stored import with_store  # noqa: PLC0415
 
     if bool(ids) == everything:
         raise click.UsageError("Name the dead letters, or say --all.")
-    config = load_config(config_path(ctx), kinds(ctx))
-    done = with_store(config, lambda store: command.replay(store, config, list(ids), everything=everything, to=to))
+    done = ask_store(ctx, lambda store, config: command.replay(store, config, list(ids), everything=everything, to=to))
     if as_json:
         write_json(done)
     else:
@@ -374,9 +371,8 @@ def dead_replay(ctx: click.Context, ids: tuple[str, ...], everything: bool, to: 
 def dead_drop(ctx: click.Context, ids: tuple[str, ...]) -> None:
     """Give dead letters up for good."""
     from relay.commands import dead as command  # noqa: PLC0415
-    from relay.commands.stored import with_store  # noqa: PLC0415
 
-    gone = with_store(load_config(config_path(ctx), kinds(ctx)), lambda store: command.drop(store, list(ids)))
+    gone = ask_store(ctx, lambda store, _: command.drop(store, list(ids)))
     out().print(f"{len(gone)} dropped.")
 
 

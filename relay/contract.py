@@ -51,10 +51,6 @@ class Feature(StrEnum):
     REPORTS = "reports"
     DELETE = "delete"
 
-    @classmethod
-    def of_media(cls, kind: MediaKind) -> Feature:
-        return cls(kind.value)
-
 
 class Support(StrEnum):
     """How well a feature survives the crossing. A feature that a spec does not list counts as REFUSE."""

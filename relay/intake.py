@@ -90,6 +90,10 @@ class Intake:
 
     async def take(self, connection: Connection, event: Event, raw: bytes) -> Taken:
         """Make one event durable. Raises StoreUnavailable, NoSuchContact."""
+        # The loop guard: what we posted ourselves is nobody's answer, whatever it looks like.
+        said = event.raw_text if isinstance(event, Answer | Command) else ""
+        if said and await self.store.is_echo(connection.name, said):
+            return Taken(what="echo")
         match event:
             case Incoming():
                 return await self._incoming(connection, event, raw)
@@ -185,8 +189,6 @@ class Intake:
     # --- from desks --------------------------------------------------------------------------------------------------
 
     async def _answer(self, desk: Connection, event: Answer, raw: bytes) -> Taken:
-        if event.raw_text and await self.store.is_echo(desk.name, event.raw_text):
-            return Taken(what="echo")
         seen = keys.seen(desk.name, event.identity)
         seen_ttl_s = keys.SEEN_TTL_S if event.within_s is None else event.within_s
         if not seen_ttl_s:
@@ -277,8 +279,6 @@ class Intake:
         return way(card, channel.bridge.spec.limits, int(time.time() * 1000), comment_answered=answered)
 
     async def _command(self, desk: Connection, event: Command) -> Taken:
-        if event.raw_text and await self.store.is_echo(desk.name, event.raw_text):
-            return Taken(what="echo")
         reply = await self.commands.answer(desk, event)
         await self.tell(desk.name, reply.text, reply.number, seen=keys.seen(desk.name, event.identity))
         return Taken(what="command", number=reply.number)

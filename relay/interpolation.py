@@ -26,10 +26,6 @@ class Filled:
     secrets: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
-    @property
-    def touched(self) -> bool:
-        return bool(self.secrets or self.problems)
-
 
 def fill(text: str, env: Mapping[str, str], base: Path) -> Filled:
     """Put environment and files into one value. `base` is where relative file names start."""

@@ -1,6 +1,6 @@
 """One shared connection to the store for the hot scripts.
 
-redis-py costs about 45 us a command with 50 in flight, this 4 to 6 (PERFORMANCE section 3): every caller writes into
+redis-py costs about 45 us a command with 50 in flight, this 4 to 6 (measured): every caller writes into
 one buffer that leaves once per turn of the event loop, so accepts are grouped by themselves and one fsync serves many
 of them. Everything that is not hot goes through redis-py.
 

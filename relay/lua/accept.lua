@@ -6,7 +6,7 @@
 --       18 worker id  19 lease ms  20 destinations this worker will take at once, as " a b "  21... destinations
 -- Returns {status, number, message id, now, username, name, destination woken, generation or "" ...}; status 1 accepted,
 -- 0 seen before, 2 once key taken. With a generation the lane is already held by the worker, under a token of the same
--- number: what is accepted and sent by one process need not be asked for in between (PERFORMANCE section 5).
+-- number: what is accepted and sent by one process need not be asked for in between.
 local now = now_ms()
 local seen = ARGV[1]
 if seen ~= '' then
