@@ -26,8 +26,9 @@ from yarl import URL
 
 from relay.addresses import is_loopback, is_public
 from relay.errors import FetchRefused
+from relay.exchange import HEADER_LIMIT
 from relay.files import LocalFile, safe_filename
-from relay.sender import HEADER_LIMIT, USER_AGENT
+from relay.sender import USER_AGENT
 from relay.sniff import HEAD, UNKNOWN, sniff
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +21,7 @@ from relay.model import FilePart
 IN_MEMORY: Final = 512 * 1024  # bytes; a body up to this size is made at once, a larger one is streamed from disk
 CHUNK: Final = 256 * 1024
 
+Data = bytes | AsyncGenerator[bytes, None]
 FileOpener = Callable[[FilePart], Awaitable[LocalFile]]
 
 
@@ -28,7 +29,7 @@ FileOpener = Callable[[FilePart], Awaitable[LocalFile]]
 class Body:
     """A request's body: bytes, or a stream of exactly `size` bytes. `close` lets go of the files behind it."""
 
-    data: bytes | AsyncIterator[bytes]
+    data: Data
     size: int
     content_type: str
     files: list[LocalFile] = field(default_factory=list)
@@ -61,7 +62,9 @@ async def form_body(fields: Sequence[tuple[str, str]], parts: Sequence[FilePart]
         pieces.append(f"--{boundary}--\r\n".encode())
         size = sum(len(p) if isinstance(p, bytes) else p.size for p in pieces)
         if size <= IN_MEMORY:
-            data: bytes | AsyncIterator[bytes] = await asyncio.to_thread(_join, pieces) if files else _join(pieces)
+            data: bytes | AsyncGenerator[bytes, None] = (
+                await asyncio.to_thread(_join, pieces) if files else _join(pieces)
+            )
         else:
             data = _stream(pieces)
     except BaseException:
@@ -85,7 +88,7 @@ def _whole(file: LocalFile) -> bytes:
     return content
 
 
-async def _stream(pieces: Sequence[bytes | LocalFile]) -> AsyncIterator[bytes]:
+async def _stream(pieces: Sequence[bytes | LocalFile]) -> AsyncGenerator[bytes, None]:
     for piece in pieces:
         if isinstance(piece, bytes):
             yield piece

@@ -15,59 +15,41 @@ No cookie jar, no proxy or password from the environment: what an account needs 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import re
 import ssl
 from collections.abc import Sequence
-from contextvars import ContextVar
+from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp import ClientTimeout, hdrs
-from multidict import CIMultiDict
+from aiohttp.connector import Connection
 from yarl import URL
 
 from relay.deadlines import Deadlines
 from relay.errors import FetchRefused, SendError
+from relay.exchange import Exchange
 from relay.model import FilePart, OutboundRequest, RawResponse
 from relay.multipart import Body, FileOpener, form_body
 
 log = logging.getLogger(__name__)
 
 BODY_LIMIT: Final = 64 * 1024  # bytes of an answer, decompressed; more is cut off
-HEADER_LIMIT: Final = 16 * 1024  # bytes of one header line
 # Below the 5 s after which many servers close an idle connection, so that a request rarely meets one that is closing.
 KEEPALIVE_S: Final = 4.0
 DNS_CACHE_S: Final = 30
 USER_AGENT: Final = "webhook-relay/1"
-# aiohttp would add them to every request. Answers are a few hundred bytes; compressing them costs more than it saves.
-SKIPPED_HEADERS: Final = (hdrs.ACCEPT_ENCODING, hdrs.USER_AGENT, hdrs.ACCEPT, hdrs.CONTENT_TYPE)
-
-
-class _Progress:
-    """How far the request of the current task has come."""
-
-    __slots__ = ("connected",)
-
-    def __init__(self) -> None:
-        self.connected = False
-
-
-_progress: ContextVar[_Progress] = ContextVar("progress")
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Notes when a connection is handed out: until then nothing can have been sent."""
-
-    async def connect(self, *args: Any, **kwargs: Any) -> Any:
-        connection = await super().connect(*args, **kwargs)
-        _progress.get(_UNSEEN).connected = True
-        return connection
-
-
-_UNSEEN: Final = _Progress()
+# Answers are a few hundred bytes; compressing them costs more than it saves.
+SENT_ALWAYS: Final = {"host": "", "user-agent": "", "accept-encoding": "identity"}
+NO_LIMITS: Final = ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)  # `Deadlines` has them
+HEADS_KEPT: Final = 256
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_BREAKS: Final = re.compile(r"[\r\n\0]")
 
 
 class Sender:
@@ -91,8 +73,8 @@ class Sender:
         self._open_file = open_file
         self._user_agent = user_agent
         self._tls = tls
-        self._session: aiohttp.ClientSession | None = None
-        self._urls: dict[str, URL] = {}
+        self._connector: aiohttp.TCPConnector | None = None
+        self._heads: dict[tuple[Any, ...], tuple[aiohttp.ClientRequest, bytes]] = {}
         self._deadlines = Deadlines()
 
     async def __aenter__(self) -> Self:
@@ -106,82 +88,73 @@ class Sender:
 
     async def close(self) -> None:
         """Close all connections. Requests in flight fail with SendError."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        connector, self._connector = self._connector, None
+        if connector is not None:
+            await connector.close()
 
-    def _open(self) -> aiohttp.ClientSession:
-        connector = _Connector(
+    def _open(self) -> aiohttp.TCPConnector:
+        loop = asyncio.get_running_loop()
+        connector = aiohttp.TCPConnector(
             limit=self._limit,
             keepalive_timeout=KEEPALIVE_S,
             ttl_dns_cache=DNS_CACHE_S,
             ssl=self._tls if self._tls is not None else True,
         )
-        session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            headers={hdrs.USER_AGENT: self._user_agent, hdrs.ACCEPT_ENCODING: "identity"},
-            skip_auto_headers=SKIPPED_HEADERS,
-            timeout=ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
-            read_bufsize=BODY_LIMIT,  # also bounds what one piece of a compressed answer may grow to
-            max_line_size=HEADER_LIMIT,
-            max_field_size=HEADER_LIMIT,
-        )
-        # aiohttp sends GET, PUT and DELETE a second time when a kept connection turns out to be closed. The peer may
-        # have acted on the first (measured: it saw both), and a channel may take messages by GET.
-        session._retry_connection = False
-        self._session = session
-        return session
+        # What speaks HTTP on the connections that it opens. There is no public way to say so; if an upgrade of aiohttp
+        # changes this one, no test of the sender passes.
+        connector._factory = partial(Exchange, loop)  # type: ignore[assignment, arg-type]
+        self._connector = connector
+        return connector
 
     async def __call__(self, request: OutboundRequest) -> RawResponse:
         """Send it. The whole exchange takes at most `request.timeout_s`, else the deployment's delivery timeout."""
-        session = self._session or self._open()
+        connector = self._connector or self._open()
         timeout_s = self._timeout_s if request.timeout_s is None else request.timeout_s
-        progress = _Progress()
-        token = _progress.set(progress)
-        body: Body | None = None
-        response: aiohttp.ClientResponse | None = None
+        form: Body | None = None
+        connection: Connection | None = None
         try:
             with self._deadlines.limit(timeout_s):
-                headers = CIMultiDict(request.headers)
-                data: Any = request.body or None
                 if request.files or (request.fields and not request.body):
-                    body = await self._form(request)
-                    data = body.data
-                    headers[hdrs.CONTENT_TYPE] = body.content_type
-                    headers[hdrs.CONTENT_LENGTH] = str(body.size)
-                elif request.content_type:
-                    headers[hdrs.CONTENT_TYPE] = request.content_type
-                response = await session.request(
-                    request.method, self._url(request.url), data=data, headers=headers, allow_redirects=False
+                    form = await self._form(request)
+                    way, head = self._head(request, form.content_type, form.size)
+                    data = form.data
+                else:
+                    way, head = self._head(request, request.content_type, len(request.body))
+                    data = request.body
+                connection = await connector.connect(way, [], NO_LIMITS)
+                exchange = cast("Exchange", connection.protocol)
+                status, headers, body = await exchange.send(
+                    head, data, limit=request.max_answer or BODY_LIMIT, bodiless=request.method == hdrs.METH_HEAD
                 )
-                content = await _read(response, request.max_answer or BODY_LIMIT)
-            return RawResponse(
-                status=response.status,
-                headers=[(k.lower(), v) for k, v in response.headers.items()],
-                body=content,
-            )
+            connection.release()  # to the pool, or closed if the answer was not read to its end
+            return RawResponse(status=status, headers=headers, body=body)
         except Exception as e:
             if isinstance(e, FetchRefused) and not e.passing:
                 raise  # the file cannot be had, now or later
-            raise to_send_error(e, sent=progress.connected, timeout_s=timeout_s) from e
+            raise to_send_error(e, sent=connection is not None, timeout_s=timeout_s) from e
         finally:
-            _progress.reset(token)
-            if response is not None:
-                response.release()  # to the pool if it was read to its end, else closed
-            if body is not None:
-                body.close()
+            if connection is not None:
+                connection.close()  # nothing, once released
+            if form is not None:
+                form.close()
 
-    def _url(self, url: str) -> URL:
-        """The same few addresses come again and again; parsing one costs as much as the rest of a request's head."""
-        known = self._urls.get(url)
+    def _head(self, request: OutboundRequest, content_type: str, size: int) -> tuple[aiohttp.ClientRequest, bytes]:
+        """Where it goes, and the request up to its body. Most of it is the same for all requests of an account, and
+        costs more to make than the rest of the exchange. Raises aiohttp.InvalidURL, ValueError."""
+        key = (request.method, request.url, request.headers)
+        known = self._heads.get(key)
         if known is None:
-            if len(self._urls) > 256:
-                self._urls.clear()
-            # As the bridge wrote it, unless that could not stand in a request line.
-            known = self._urls[url] = URL(url, encoded=url.isascii() and url.isprintable() and " " not in url)
-        return known
+            if len(self._heads) >= HEADS_KEPT:
+                self._heads.clear()
+            known = self._heads[key] = head_of(request, self._user_agent, asyncio.get_running_loop())
+        way, head = known
+        if content_type:
+            if _BREAKS.search(content_type):
+                raise ValueError("a header with a line break")
+            head = b"%bContent-Type: %b\r\n" % (head, content_type.encode())
+        if size or request.method not in aiohttp.ClientRequest.GET_METHODS:
+            head = b"%bContent-Length: %d\r\n" % (head, size)
+        return way, head + b"\r\n"
 
     async def _form(self, request: OutboundRequest) -> Body:
         if request.files or request.content_type.startswith("multipart/"):
@@ -194,20 +167,31 @@ async def _no_files(part: FilePart) -> Any:
     raise FetchRefused(f"The file {part.filename!r} cannot be attached: this client holds no files.")
 
 
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """At most `limit` bytes. A connection with more to come is closed, not drained."""
-    content = response.content
-    first = await content.read(limit)
-    if content.at_eof():
-        return first
-    pieces = [first]
-    size = len(first)
-    while size < limit and (piece := await content.read(limit - size)):
-        pieces.append(piece)
-        size += len(piece)
-    if not content.at_eof():
-        response.close()
-    return b"".join(pieces)
+def head_of(
+    request: OutboundRequest, user_agent: str, loop: asyncio.AbstractEventLoop
+) -> tuple[aiohttp.ClientRequest, bytes]:
+    """What aiohttp needs to find a connection, and the request's first lines: all but what describes its body.
+
+    The address stays as the bridge wrote it, unless that could not stand in a request line. Raises aiohttp.InvalidURL,
+    ValueError (a header or a method that would not be one).
+    """
+    text = request.url
+    url = URL(text, encoded=text.isascii() and text.isprintable() and " " not in text)
+    if url.scheme not in ("http", "https"):
+        raise aiohttp.NonHttpUrlClientError(url)
+    way = aiohttp.ClientRequest(request.method, url, loop=loop)  # raises InvalidURL for one without a host
+    lines = dict(SENT_ALWAYS, host=url.host_port_subcomponent or "")
+    lines["user-agent"] = user_agent
+    own = {name.lower() for name, _ in request.headers}
+    headers = [(name.title(), value) for name, value in lines.items() if name not in own]
+    headers += request.headers
+    if url.user is not None and "authorization" not in own:
+        headers.append(("Authorization", aiohttp.BasicAuth(url.user, url.password or "").encode()))
+    for name, value in headers:
+        if not _TOKEN.fullmatch(name) or _BREAKS.search(value):
+            raise ValueError("a header with a line break")
+    first = f"{request.method} {url.raw_path_qs} HTTP/1.1"
+    return way, "\r\n".join([first, *(f"{name}: {value}" for name, value in headers), ""]).encode()
 
 
 # --- foreign exceptions, mapped at the edge -------------------------------------------------------------------------

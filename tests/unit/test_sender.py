@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import ssl
 import time
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from email.parser import BytesParser
@@ -354,6 +355,157 @@ async def test_cancelling_frees_the_slot():
             await task
         error = await failing(sender, post(server.url, timeout_s=0.2))
         assert error.reason == "timeout"  # it had a connection
+
+
+# --- answers that end, begin or come in unusual ways ------------------------------------------------------------------
+
+
+def saying(answer: bytes, *, hang_up: bool = False) -> Talk:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        if hang_up:
+            writer.close()
+
+    return talk
+
+
+async def test_an_answer_may_end_with_the_connection():
+    async with nasty(saying(b"HTTP/1.0 200 OK\r\n\r\nall of it", hang_up=True)) as server, Sender() as sender:
+        for _ in range(2):
+            assert (await sender(post(server.url))).body == b"all of it"
+        assert server.connections == 2
+
+
+async def test_a_promised_length_that_does_not_come_is_no_answer():
+    async with (
+        nasty(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", hang_up=True)) as server,
+        Sender() as s,
+    ):
+        error = await failing(s, post(server.url))
+        assert (error.reason, error.certain) == ("bad_response", False)
+
+
+async def test_what_announces_an_answer_is_not_the_answer():
+    announced = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+    answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"
+    async with nasty(saying(announced + answer)) as server, Sender() as sender:
+        for _ in range(2):
+            response = await sender(post(server.url))
+            assert (response.status, response.body, response.header("link")) == (404, b"no", "")
+        assert server.connections == 1
+
+
+async def test_a_second_answer_belongs_to_nobody():
+    one = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none"
+    two = b"HTTP/1.1 500 No\r\nX-Second: 1\r\nContent-Length: 3\r\n\r\ntwo"
+    async with nasty(saying(one + two)) as server, Sender() as sender:
+        for _ in range(2):
+            response = await sender(post(server.url))
+            assert (response.status, response.body, response.header("x-second")) == (200, b"one", "")
+        assert server.connections == 2  # such a connection is not used again
+
+
+async def test_a_goodbye_on_an_idle_connection_is_no_answer_to_the_next_request():
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+
+    async with nasty(talk) as server, Sender() as sender:
+        for _ in range(2):
+            assert (await sender(post(server.url))).status == 200
+            await asyncio.sleep(0.15)
+        assert server.connections == 2
+
+
+async def test_a_server_that_closes_after_each_answer_gets_a_new_connection_each_time():
+    async with (
+        nasty(saying(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")) as server,
+        Sender() as s,
+    ):
+        for _ in range(3):
+            assert (await s(post(server.url))).status == 200
+        assert server.connections == 3
+
+
+async def test_an_answer_to_head_has_no_body():
+    async with nasty(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")) as server, Sender() as sender:
+        assert (await sender(post(server.url, method="HEAD", body=b""))).body == b""
+
+
+@pytest.mark.parametrize("wbits", [zlib.MAX_WBITS, -zlib.MAX_WBITS])
+async def test_deflate_with_and_without_its_header(wbits: int):
+    squeeze = zlib.compressobj(wbits=wbits)
+    body = squeeze.compress(b'{"ok": true}') + squeeze.flush()
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with nasty(saying(head + body)) as server, Sender() as sender:
+        assert (await sender(post(server.url))).body == b'{"ok": true}'
+
+
+@pytest.mark.parametrize("headers", [b"X: 1\r\n" * 129, b"X: " + b"a" * 17_000 + b"\r\n", b"X" * 17_000 + b": 1\r\n"])
+async def test_more_headers_than_anybody_needs(headers: bytes):
+    async with nasty(saying(b"HTTP/1.1 200 OK\r\n" + headers + b"Content-Length: 0\r\n\r\n")) as server, Sender() as s:
+        assert (await failing(s, post(server.url))).reason == "bad_response"
+
+
+async def test_headers_that_never_end_are_not_kept():
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        while not writer.is_closing():
+            writer.write(b"X")
+            await asyncio.sleep(0)
+            await writer.drain()
+
+    async with nasty(talk) as server, Sender() as sender:
+        assert (await failing(sender, post(server.url, timeout_s=20))).reason == "bad_response"
+
+
+async def test_an_early_answer_ends_a_long_upload(tmp_path: Path):
+    path = tmp_path / "held"
+    path.write_bytes(b"z" * 20_000_000)
+
+    async def open_file(part: FilePart) -> LocalFile:
+        return LocalFile(path=path, size=20_000_000, mime="image/png", filename="a.png", temporary=False)
+
+    taken = 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal taken
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+        await writer.drain()
+        while piece := await reader.read(65536):
+            taken += len(piece)
+        writer.close()
+        hung_up.set()
+
+    hung_up = asyncio.Event()
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server, Sender(open_file=open_file) as sender:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        file = FilePart(field="a", filename="a.png", mime="", file_id="x")
+        response = await sender(OutboundRequest(method="POST", url=url, safe_url="", files=(file,), timeout_s=10))
+        assert (response.status, response.body) == (413, b"no")
+        await asyncio.wait_for(hung_up.wait(), 5)
+        assert taken < 15_000_000
+    assert path.exists()
+
+
+async def test_a_file_that_shrinks_while_it_is_sent_is_no_success(tmp_path: Path):
+    path = tmp_path / "held"
+    path.write_bytes(b"z" * 1_000_000)
+
+    async def open_file(part: FilePart) -> LocalFile:
+        return LocalFile(path=path, size=2_000_000, mime="image/png", filename="a.png", temporary=False)
+
+    async with nasty(silence) as server, Sender(open_file=open_file, limit=1) as sender:
+        file = FilePart(field="a", filename="a.png", mime="", file_id="x")
+        request = OutboundRequest(method="POST", url=server.url, safe_url="", files=(file,), timeout_s=5)
+        for _ in range(2):  # the only slot is free again
+            with pytest.raises(FetchRefused):
+                await sender(request)
+        assert server.requests == []
 
 
 # --- multipart ------------------------------------------------------------------------------------------------------
