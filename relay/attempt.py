@@ -69,7 +69,7 @@ class Attempts:
         """One attempt at the head of a lane. Raises nothing but CancelledError."""
         started = time.time()
         connection = self.registry.accounts[destination]
-        e = envelopes.load(head.envelope)
+        e = head.said or envelopes.load(head.envelope)
         bot = self.registry.accounts.get(head.channel)
         delivery = envelopes.delivery(
             head, e, destination, lane.number, is_desk=connection.is_desk, bot_id=bot.bot_id if bot else 0

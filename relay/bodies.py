@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import parse_qsl
@@ -35,7 +36,7 @@ async def read(request: web.Request, tail: str, *, limit: int, spool: Path) -> R
     """
     if request.content_length is not None and request.content_length > limit:
         raise PayloadTooLarge(f"The body may hold at most {limit} bytes.")
-    content_type = request.content_type.lower()
+    content_type = _content_type(request.headers.get("Content-Type", ""))
     uploads: list[Upload] = []
     form: list[tuple[str, str]] = []
     body = b""
@@ -64,6 +65,12 @@ async def read(request: web.Request, tail: str, *, limit: int, spool: Path) -> R
         form=tuple(form),
         uploads=tuple(uploads),
     )
+
+
+@lru_cache(maxsize=256)
+def _content_type(header: str) -> str:
+    """Its type in lower case, without parameters."""
+    return header.partition(";")[0].strip().lower() or "application/octet-stream"
 
 
 def forget(uploads: Iterable[Upload]) -> None:

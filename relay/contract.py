@@ -34,6 +34,7 @@ from relay.model import (
     Role,
     Upload,
 )
+from relay.values import value
 
 SANDBOX = "sandbox"
 
@@ -115,7 +116,7 @@ class BridgeSpec:
     group: bool = False  # a desk where all conversations share one place: hints can be posted there
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RawRequest:
     """One hook as it came. Form bodies are already taken apart; header names are lower case. Nothing is trusted yet."""
 

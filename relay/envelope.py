@@ -7,7 +7,6 @@ model; an upgrade may add fields, and reads what older versions left out (RELIAB
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,9 +14,10 @@ import orjson
 
 from relay.model import Attachment, Contact, Content, Delivery, Kind, MediaKind
 from relay.records import Head
+from relay.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Envelope:
     """What is said, by whom, about what."""
 

@@ -19,6 +19,7 @@ from aiohttp import web
 from hiredis import ReplyError
 
 from relay import bodies
+from relay.acknowledgement import acknowledge
 from relay.contract import Answering, Lookup, RawRequest
 from relay.errors import MalformedPayload, PayloadTooLarge, StoreUnavailable, VerificationFailed
 from relay.intake import Intake, NoSuchContact
@@ -32,7 +33,6 @@ RETRY_AFTER_S = 5
 # A caller with a wrong key may ask this often a minute before it is told to slow down; right keys are never counted.
 WRONG_A_MINUTE = 120
 _SECRET_FIELDS = ("token", "key")
-_OK = orjson.dumps({"ok": True})
 
 
 class Hooks:
@@ -61,7 +61,7 @@ class Hooks:
         app.router.add_post("/hooks/{account}", self.handle)
         app.router.add_post("/hooks/{account}/{tail}", self.handle)
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """One hook."""
         started = time.perf_counter()
         name = request.match_info["account"]
@@ -82,12 +82,12 @@ class Hooks:
         self.metrics.hook(name, response.status, time.perf_counter() - started)
         return response
 
-    async def _read(self, request: web.Request, connection: Connection, tail: str) -> web.Response:
+    async def _read(self, request: web.Request, connection: Connection, tail: str) -> web.StreamResponse:
         limit = min(self.max_body, connection.bridge.spec.max_body)
         try:
             raw = await bodies.read(request, tail, limit=limit, spool=self.spool)
             try:
-                return await self._take(connection, raw)
+                return await self._take(request, connection, raw)
             finally:
                 if raw.uploads:
                     bodies.forget(raw.uploads)
@@ -108,7 +108,7 @@ class Hooks:
             log.exception("%s: a hook was not accepted: the store did not understand us", connection.name)
             return _say(503, "The store is away; please come back.", retry_after_s=RETRY_AFTER_S)
 
-    async def _take(self, connection: Connection, raw: RawRequest) -> web.Response:
+    async def _take(self, request: web.Request, connection: Connection, raw: RawRequest) -> web.StreamResponse:
         bridge = connection.bridge
         verified = bridge.verify(raw)
         if (answering := self._answering.get(connection.name)) is not None and answering.answers(raw.tail):
@@ -121,7 +121,7 @@ class Hooks:
             except NoSuchContact as e:
                 return _say(404, str(e))
             self.metrics.event(connection.name, taken.what)
-        return _respond(200, _OK)
+        return acknowledge(request)
 
     def _wrong_key(self, request: web.Request, status: int, sentence: str) -> web.Response:
         """The answer to a wrong key; 429 to too many. A right key is never held up by somebody else's wrong ones,
@@ -165,8 +165,4 @@ def _say(status: int, sentence: str, *, retry_after_s: int | None = None) -> web
 
 
 def _json(status: int, value: Any) -> web.Response:
-    return _respond(status, orjson.dumps(value))
-
-
-def _respond(status: int, body: bytes) -> web.Response:
-    return web.Response(status=status, body=body, content_type="application/json")
+    return web.Response(status=status, body=orjson.dumps(value), content_type="application/json")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import orjson
 
@@ -43,11 +43,12 @@ from relay.records import Accepted, ContactCard, Stored
 from relay.refusals import reasons
 from relay.registry import Connection, Registry
 from relay.store import Store, new_id
+from relay.values import value
 
 log = logging.getLogger("relay.intake")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Taken:
     """What became of one event, for the log, the metrics and `explain`."""
 
@@ -148,6 +149,8 @@ class Intake:
             self.handing.withdraw(offered)
         self.ring(accepted.woken)
         for destination, lane in accepted.held:
+            if lane.head is not None:
+                lane.head.said = e
             self.handing.hand(destination, lane)
         what = "accepted" if accepted.fresh else "repeat"
         return Taken(what=what, message_id=accepted.message_id, number=accepted.number)

@@ -4,17 +4,18 @@ A *channel* is where customers write, a *desk* is where the business's people an
 one channel, a *conversation* the thread with them; the two are one to one, so a contact's integer id *is* the
 conversation's number (`#42`). A *message* is brought to each destination by one *delivery*, in one or more *attempts*.
 
-Everything here is frozen and knows neither network nor storage. Bridges turn hooks into `Event`s and `Delivery`s into
-requests; the core does the rest.
+Everything here is a value (see `relay.values`) and knows neither network nor storage. Bridges turn hooks into `Event`s
+and `Delivery`s into requests; the core does the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+
+from relay.values import value
 
 
 class Role(StrEnum):
@@ -60,7 +61,7 @@ class Kind(StrEnum):
     DELETE = "delete"  # asks a channel to take back what was sent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Attachment:
     """One file. `url` is where it may be fetched now; `file_id` names it in our own media store when we hold it."""
 
@@ -72,7 +73,7 @@ class Attachment:
     size: int | None = None  # bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Content:
     """What is said, whoever says it."""
 
@@ -81,7 +82,7 @@ class Content:
     options: tuple[str, ...] = ()  # quick-reply buttons
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Contact:
     """One customer in one channel. `remote_id` is the channel's stable id; names change and identify nobody."""
 
@@ -95,7 +96,7 @@ class Contact:
 # --- what a hook may say: the events a bridge parses out of it -----------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Incoming:
     """A customer wrote, in a channel."""
 
@@ -111,7 +112,7 @@ class Incoming:
     late: bool = False  # fetched after downtime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Upload:
     """A file that came in with a form; the core has spooled it to disk, nothing about it has been believed yet."""
 
@@ -122,7 +123,7 @@ class Upload:
     size: int  # bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Answer:
     """Somebody at a desk wrote to a customer. Exactly one of `contact_id` and `username` is set."""
 
@@ -137,7 +138,7 @@ class Answer:
     raw_text: str = ""  # the text as it came, before the address was cut off; for the loop guard
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Command:
     """`/who #42` in a group: answered at the same desk, never sent to a customer."""
 
@@ -148,7 +149,7 @@ class Command:
     raw_text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Note:
     """Talk at a desk that is for nobody outside. Nothing is sent."""
 
@@ -164,7 +165,7 @@ class ReportStatus(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Report:
     """A delivery report: correlated by the other side's id alone."""
 
@@ -174,7 +175,7 @@ class Report:
     at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Warned:
     """Something about the account itself that people must be told (another server took our callback, say)."""
 
@@ -182,7 +183,7 @@ class Warned:
     facts: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Unknown:
     """An event type we do not know: journalled, answered 200, otherwise left alone."""
 
@@ -195,7 +196,7 @@ Event = Incoming | Answer | Command | Note | Report | Warned | Unknown
 # --- what goes out -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Delivery:
     """The duty to bring one message to one destination, with all a bridge needs to word it."""
 
@@ -215,7 +216,7 @@ class Delivery:
     attempt: int = 0  # 0 for the first try
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Part:
     """One request's worth of a delivery: a long text becomes several parts, sent in order."""
 
@@ -233,7 +234,7 @@ class Verdict(StrEnum):
     CREDENTIALS = "credentials"  # our key is bad or unpaid: the destination pauses, no try is used
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Outcome:
     """What one attempt came to."""
 
@@ -246,7 +247,7 @@ class Outcome:
     status: int | None = None  # HTTP status, if there was one
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class FilePart:
     """A file to put into a multipart body: held by us (`file_id`) or fetched, guarded, from `url`."""
 
@@ -257,7 +258,7 @@ class FilePart:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OutboundRequest:
     """One HTTP request, described. The core sends it; `safe_url` is what logs and traces may show."""
 
@@ -274,7 +275,7 @@ class OutboundRequest:
     echo: str = ""  # text that may come back to us as a hook and must then be known as our own
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RawResponse:
     """What came back: at most `relay.sender.BODY_LIMIT` bytes of it, or the request's `max_answer`. Header names are
     lower case."""

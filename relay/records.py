@@ -1,15 +1,17 @@
 """What the store gives and takes: messages, lanes, results, contacts, deliveries.
 
-The records of the hot path are frozen in spirit only: a frozen dataclass sets each field through object.__setattr__,
-which costs three times as much, and there are seven of them to a message.
+Those of the hot path are not frozen: see `relay.values`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relay.model import Contact, Kind, State
+
+if TYPE_CHECKING:
+    from relay.envelope import Envelope
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,6 +44,7 @@ class Head:
     username: str
     name: str
     tried_before: bool  # there is a log already
+    said: Envelope | None = None  # what `envelope` says, where that is known without reading it
 
     @property
     def standing(self) -> str:

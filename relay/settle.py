@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from relay.backoff import delay_s
 from relay.model import Outcome, Verdict
+from relay.values import value
 
 # A last try is made this long before the reply window closes, so that its answer is still in time.
 BEFORE_DEADLINE_S = 2.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Settled:
     """`verdict` is what finish.lua takes; `reason` is set for dead letters."""
 

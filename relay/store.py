@@ -348,8 +348,7 @@ class Store:
     def remember_echo(self, desk: str, text: str) -> None:
         """Note that we are about to post this text, so that its echo is known. Not awaited: it leaves on the same
         connection before the post does, and only its durability would be worth waiting for."""
-        future = self.wire.call("SET", self.key(keys.echo(desk, text)), "1", "PX", str(int(keys.ECHO_TTL_S * 1000)))
-        future.add_done_callback(lambda f: f.cancelled() or f.exception())
+        self.wire.post("SET", self.key(keys.echo(desk, text)), "1", "PX", str(int(keys.ECHO_TTL_S * 1000)))
 
     async def is_echo(self, desk: str, text: str) -> bool:
         """Whether we posted exactly this text to this desk lately."""

@@ -45,7 +45,7 @@ class Endpoint:
 class _Protocol(asyncio.Protocol):
     def __init__(self) -> None:
         self.reader = hiredis.Reader()
-        self.waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
+        self.waiting: deque[tuple[asyncio.Future[Any] | None, float]] = deque()  # None: nobody waits for this answer
         self.buffer: list[bytes] = []
         self.transport: asyncio.Transport | None = None
         # Its own: the loss of an old connection, noticed late, must not pass for the loss of the new one.
@@ -65,7 +65,7 @@ class _Protocol(asyncio.Protocol):
                     self.on_push(reply)
                     continue
                 future, _ = self.waiting.popleft()
-                if not future.done():
+                if future is not None and not future.done():
                     if isinstance(reply, hiredis.ReplyError):
                         future.set_exception(_foreign(reply))
                     else:
@@ -78,7 +78,7 @@ class _Protocol(asyncio.Protocol):
         self.transport = None
         while self.waiting:
             future, _ = self.waiting.popleft()
-            if not future.done():
+            if future is not None and not future.done():
                 future.set_exception(StoreUnavailable("The connection to the store broke."))
         self.lost.set()
 
@@ -88,12 +88,20 @@ class _Protocol(asyncio.Protocol):
             # Lost already, and `connection_lost` has told everybody who waited then: nobody would tell this one.
             future.set_exception(StoreUnavailable("The connection to the store broke."))
             return future
+        self._write(packed, future)
+        return future
+
+    def post(self, packed: bytes) -> None:
+        """Send without waiting for the answer."""
+        if self.transport is not None:
+            self._write(packed, None)
+
+    def _write(self, packed: bytes, future: asyncio.Future[Any] | None) -> None:
         self.waiting.append((future, self.loop.time()))
         self.buffer.append(packed)
         if not self.scheduled:
             self.scheduled = True
             self.loop.call_soon(self.flush)
-        return future
 
     def flush(self) -> None:
         self.scheduled = False
@@ -168,6 +176,13 @@ class Wire:
             raise StoreUnavailable(f"The store is away: {self.why_down}.")
         return protocol.send(_pack(args))
 
+    def post(self, *args: Value) -> None:
+        """Send one command whose answer nobody needs. Raises StoreUnavailable."""
+        protocol = self._protocol
+        if protocol is None:
+            raise StoreUnavailable(f"The store is away: {self.why_down}.")
+        protocol.post(_pack(args))
+
     async def run(self, script: str, prefix: Value, *args: Value) -> Any:
         """Run one of our scripts with KEYS = [prefix]."""
         for again in (True, False):
@@ -233,7 +248,7 @@ class Wire:
                     if isinstance(reply, list) and len(reply) == 3 and reply[0] == b"message":
                         ring(reply[2].decode())
                     elif protocol.waiting:  # the answer to our own PING
-                        protocol.waiting.popleft()[0].set_result(reply)
+                        protocol.waiting.popleft()
 
                 protocol.on_push = push
         except BaseException:
@@ -262,9 +277,4 @@ class Wire:
             if not protocol.waiting and now - idle_since > self._timeout_s * 2:
                 # A half-open connection shows itself only to someone who asks.
                 idle_since = now
-                protocol.send(_pack(("PING",))).add_done_callback(_swallow)
-
-
-def _swallow(future: asyncio.Future[Any]) -> None:
-    if not future.cancelled():
-        future.exception()
+                protocol.post(_pack(("PING",)))

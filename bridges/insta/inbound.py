@@ -68,12 +68,12 @@ def events(request: RawRequest) -> Sequence[Event]:
 
 
 def _event(hook: Any) -> Event:
-    if not isinstance(hook, Mapping):
+    if not isinstance(hook, dict):
         raise MalformedPayload(f"A hook must be a JSON object, not {_kind(hook)}.")
     event = hook.get("event")
     if event is None:
         return Unknown(type="")  # a test call, say: nothing for us, and no reason to make the caller repeat it
-    if not isinstance(event, Mapping):
+    if not isinstance(event, dict):
         raise MalformedPayload(f"`event` must be an object, not {_kind(event)}.")
     name = _text(event.get("name")).strip()
     properties, device = _object(event.get("properties")), _object(hook.get("device"))
@@ -91,16 +91,16 @@ def _incoming(comment: bool, properties: Mapping[str, Any], device: Mapping[str,
     if not user:
         raise MalformedPayload("A message needs its sender: there is no device.user_id (nor device.mdn).")
     said = properties.get("content")
-    content = said if isinstance(said, Mapping) else {"body": said}
+    content = said if isinstance(said, dict) else {"body": said}
     body = _text(content.get("body"))
     kind = _text(properties.get("type")).strip()
-    attachment = _attachment(kind.lower(), content)
+    known = kind.lower()
+    attachment = _attachment(known, content)
     content_out = Content(text=body, attachments=(attachment,) if attachment else ())
-    known_type = kind.lower() in PLAIN_TYPES or kind.lower() in MEDIA_TYPES
-    something = bool(body.strip() or attachment)
-    placeholder = "" if something and (known_type or not kind) else (kind[:60] or "empty")
+    something = attachment is not None or not (body.isspace() or not body)
+    known_type = not kind or known in PLAIN_TYPES or known in MEDIA_TYPES
+    placeholder = "" if something and known_type else (kind[:60] or "empty")
     queue_id = _identifier(properties.get("queueId"))
-    href = _text(content.get("href"))
     return Incoming(
         remote_user=user,
         remote_id=queue_id,
@@ -110,14 +110,16 @@ def _incoming(comment: bool, properties: Mapping[str, Any], device: Mapping[str,
         comment_id=_identifier(device.get("comment_id")) if comment else "",
         placeholder=placeholder,
         sent_at=moment(created),
-        identity=() if queue_id else (user, _text(created), kind, body, href, _identifier(device.get("comment_id"))),
+        identity=()
+        if queue_id
+        else (user, _text(created), kind, body, _text(content.get("href")), _identifier(device.get("comment_id"))),
     )
 
 
 def _attachment(kind: str, content: Mapping[str, Any]) -> Attachment | None:
     """The file of a message. Its mime type says what it is; without one its name, then the message's type."""
     href = _text(content.get("href")).strip()
-    if not _is_web_address(href):
+    if not href or not _is_web_address(href):
         return None
     filename = _text(content.get("filename")).strip()
     mime = _text(content.get("mimeType")).strip().lower().partition(";")[0].strip()
@@ -207,7 +209,7 @@ def _nested(form: Sequence[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _text(value: Any) -> str:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -77,8 +78,16 @@ _UNSAFE = re.compile(rb"[^A-Za-z0-9_.~ -]+")
 
 def form_value(text: str) -> bytes:
     """A value of an urlencoded form. By hand, a run of bytes at a time: it is part of every message's cost."""
-    escaped = _UNSAFE.sub(lambda run: b"%" + run[0].hex("%").upper().encode(), text.encode("utf-8", "replace"))
-    return escaped.replace(b" ", b"+")
+    return _UNSAFE.sub(_escape, text.encode("utf-8", "replace")).replace(b" ", b"+")
+
+
+def _escape(run: re.Match[bytes]) -> bytes:
+    return _escaped(run[0])
+
+
+@lru_cache(maxsize=4096)  # the same punctuation and the same words come again and again
+def _escaped(run: bytes) -> bytes:
+    return b"%" + run.hex("%").upper().encode()
 
 
 # --- requests ------------------------------------------------------------------------------------------------------

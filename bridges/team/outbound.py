@@ -45,7 +45,8 @@ def one_line(text: str, limit: int = NAME_CHARS) -> str:
     """A name on one line, without marks that turn the writing direction, at most `limit` characters."""
     if not text:
         return ""
-    flat = " ".join(_DIRECTION.sub("", plain(text)).split())
+    # Marks are not printable either, so most names need no second look.
+    flat = " ".join((text if text.isprintable() else _DIRECTION.sub("", plain(text))).split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 
 
@@ -72,6 +73,8 @@ def fit_parts(delivery: Delivery, settings: TeamSettings, context: BridgeContext
     if template is None:
         raise UnsupportedContent(Refusal("refused_unsupported", (("what", delivery.kind.value),)))
     text = plain(context.texts.message(f"team/{template}", **facts_of(delivery)))
+    if len(text) <= settings.max_chars and not delivery.content.attachments:
+        return (Part(text=text),)
     pieces = [text] if len(text) <= settings.max_chars else _split(text, settings.max_chars - CONTINUED_CHARS)
     posts: list[tuple[str, tuple[Attachment, ...]]] = [(piece, ()) for piece in pieces]
     # Links go below the last piece of text where they fit, else into posts of their own. Their room is reckoned by a

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import email.utils
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
 import orjson
 import pytest
+import yarl
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from hiredis import ReplyError
@@ -231,3 +234,42 @@ async def test_only_posts(door: Door) -> None:
     for method in ("GET", "PUT", "DELETE"):
         async with door.session.request(method, door.path("shop")) as response:
             assert response.status == 405
+
+
+async def spoken(door: Door, head: str) -> bytes:
+    """Everything that comes back on one connection to hooks sent one behind the other, the last with `head`."""
+    url = yarl.URL(door.path("shop"))
+    body = orjson.dumps(MESSAGE)
+    start = (
+        f"POST {url.raw_path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    )
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    for headers in (start, start, head.join(start.split("HTTP/1.1\r\n"))):
+        writer.write(headers.encode() + b"\r\n" + body)
+    answers = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    await writer.wait_closed()
+    return answers
+
+
+@pytest.mark.parametrize("head", ["HTTP/1.1\r\nConnection: close\r\n", "HTTP/1.0\r\n"])
+async def test_every_hook_of_a_connection_is_answered_and_the_last_one_closes_it(door: Door, head: str) -> None:
+    answers = await spoken(door, head)
+    assert len(door.intake.taken) == 3
+    assert answers.count(b" 200 OK\r\n") == 3
+    assert answers.count(b'\r\n\r\n{"ok":true}') == 3
+    date = email.utils.parsedate_to_datetime(answers.partition(b"\r\nDate: ")[2].partition(b"\r\n")[0].decode())
+    assert abs((datetime.now(UTC) - date).total_seconds()) < 5
+
+
+async def test_a_sender_that_hangs_up_before_its_answer_harms_nobody(door: Door) -> None:
+    door.intake.wait = asyncio.Event()
+    url = yarl.URL(door.path("shop"))
+    body = orjson.dumps(MESSAGE)
+    _, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(f"POST {url.raw_path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    await asyncio.sleep(0.1)
+    writer.transport.abort()
+    await asyncio.sleep(0.1)
+    door.intake.wait.set()
+    assert (await door.post(door.path("shop"), json=MESSAGE))[0] == 200

@@ -60,3 +60,24 @@ async def test_stopping_while_the_connection_is_lost(store_server: StoreServer, 
                 await asyncio.sleep(0)
             async with asyncio.timeout(5):
                 await wire.stop()
+
+
+async def test_answers_nobody_waits_for_are_not_taken_for_others(store_server: StoreServer, tmp_path: Path) -> None:
+    async with FaultyProxy(store_server.url, tmp_path) as proxy:
+
+        async def locate() -> Endpoint:
+            return Endpoint(path=proxy.path)
+
+        wire = Wire(locate, timeout_s=2.0)
+        await wire.start()
+        try:
+            for n in range(50):
+                wire.post("SET", "posted", str(n))
+                asked = wire.call("ECHO", str(n))
+                wire.post("NO SUCH COMMAND")
+                assert await asked == str(n).encode()
+                assert await wire.call("GET", "posted") == str(n).encode()
+        finally:
+            await wire.stop()
+        with pytest.raises(StoreUnavailable):
+            wire.post("PING")
