@@ -107,6 +107,7 @@ class LaneWorker(Worker):
         self._on_unknown_job = on_unknown_job
         self._sleeper: asyncio.Future[None] | None = None
         self._rung = False
+        self._full = False  # the last turn found no place free
         self._claiming = asyncio.Lock()
         self._again: dict[str, tuple[Held, bool]] = {}  # taken anew in mid-turn, and `probing`
         self._promised = 0
@@ -130,6 +131,8 @@ class LaneWorker(Worker):
     def unpromise(self) -> None:
         """The lane did not come after all."""
         self._promised -= 1
+        if self._full:
+            self.ring()
 
     def take(self, lane: Held) -> None:
         """Start a lane that acceptance has given to us."""
@@ -190,9 +193,12 @@ class LaneWorker(Worker):
     async def _turn(self) -> float:
         """Claim what is due and start it. Returns the seconds until something is due."""
         free = self.max_jobs - len(self.tasks) - self._promised
-        if not self.allow_pick_jobs or free <= 0:
-            return IDLE_POLL_S  # a lane that ends rings
+        self._full = free <= 0
+        # Also when there is nothing to do about it now: a bell that stays rung would turn this loop without a pause for
+        # as long as all places are taken.
         self._rung = False
+        if not self.allow_pick_jobs or self._full:
+            return IDLE_POLL_S  # a place that becomes free rings
         want = min(free, CLAIM_BATCH)
         async with self._claiming:
             claimed = await self.store.claim(self.destination, self.name, want)
@@ -243,7 +249,6 @@ class LaneWorker(Worker):
         task.add_done_callback(lambda t: self._ended(lane.job, t))
 
     def _ended(self, job: str, task: asyncio.Task[None]) -> None:
-        was_full = len(self.tasks) >= self.max_jobs
         self.tasks.pop(job, None)
         self.lanes.pop(job, None)
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -254,7 +259,7 @@ class LaneWorker(Worker):
                 self._start(again[0], probing=again[1])
             else:
                 self.take(again[0])  # gives it back
-        if was_full:
+        if self._full:
             self.ring()
 
     async def _drain_lane(self, lane: Held, probing: bool) -> None:
