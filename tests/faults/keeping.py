@@ -20,6 +20,7 @@ from relay.model import Kind
 from relay.records import Stored
 from relay.store import Store, new_id
 from relay.store_address import StoreAddress
+from tests.faults import leftovers
 from tests.faults.bench import Bench, external_store
 from tests.faults.experiment import Report, experiment
 from tests.faults.killing import slow_by
@@ -165,7 +166,8 @@ FORMAT_1: dict[str, Any] = {
     "38", "an upgrade: the queue full of another version's jobs", short={"messages": 20}, full={"messages": 2000}
 )
 async def upgraded(folder: Path, report: Report, *, messages: int) -> None:
-    """Written while nothing runs: messages of format 1 with and without their job, and jobs that nobody knows."""
+    """Written by hand while nothing runs: messages of format 1 with and without their job, and jobs that nobody knows.
+    Then what real earlier versions left behind when they were killed (`leftovers`)."""
     strangers = max(3, messages // 20)
     async with external_store(folder / "store") as server:
         store = Store(StoreAddress.parse(server.url))
@@ -216,6 +218,8 @@ async def upgraded(folder: Path, report: Report, *, messages: int) -> None:
             async with bench.redis() as client:
                 left = await client.zcard(f"{PREFIX}arq:panel")
             report.check(left == 0, f"{left} jobs are left in the queue")
+    for archive in leftovers.archives():
+        await leftovers.take_over(archive, folder / archive.name.removesuffix(".tar.gz"), report)
 
 
 @experiment("10", "power loss: the append-only file cut behind its last sync", short={"cuts": 3}, full={"cuts": 20})
