@@ -37,7 +37,7 @@ from relay.records import (
 from relay.store_address import StoreAddress
 from relay.wire import Wire
 
-SCRIPTS = ("accept", "claim", "finish", "renew", "release", "report", "sweep", "revive", "replay", "drop")
+SCRIPTS = ("accept", "claim", "finish", "renew", "release", "regain", "report", "sweep", "revive", "replay", "drop")
 _CODES = {
     ReportStatus.PENDING: "p",
     ReportStatus.DELIVERED: "d",
@@ -297,6 +297,12 @@ class Store:
         """Give lanes back untouched."""
         if lanes:
             await self.wire.run("release", self.prefix, destination, *_triples(lanes))
+
+    async def regain(self, destination: str, worker: str, known: Collection[str]) -> int:
+        """Make due at once what the store holds for this worker but for the jobs it knows of: the answer that gave it
+        such a lane was lost with a connection. Nothing that might still bring one may be on its way. Returns how many.
+        """
+        return int(await self.wire.run("regain", self.prefix, destination, worker, self.lease_ms, *known))
 
     async def sweep(self, destination: str) -> int:
         """Wake every lane that holds messages and has no job; returns how many that were."""

@@ -25,6 +25,8 @@ from relay.errors import StoreUnavailable
 log = logging.getLogger("relay.store")
 
 Value = str | bytes | int
+# Trying costs next to nothing, and everybody waits for it.
+RECONNECT_MAX_S = 0.5
 # What a store says when it takes no writes: not our mistake, and it passes (RELIABILITY A20).
 REFUSALS = ("OOM", "MISCONF", "READONLY", "LOADING", "NOREPLICAS", "MASTERDOWN", "BUSY", "CLUSTERDOWN")
 
@@ -146,6 +148,7 @@ class Wire:
         self._task: asyncio.Task[None] | None = None
         self._up = asyncio.Event()
         self.why_down = "not connected yet"
+        self.connections = 0  # how many there have been: with each that broke, answers may have been lost
 
     @property
     def connected(self) -> bool:
@@ -168,6 +171,15 @@ class Wire:
             self._protocol.transport.close()
             await asyncio.sleep(0)
         self._protocol = None
+
+    async def pause(self, seconds: float) -> None:
+        """Wait so long before trying again what failed; while the connection is down, only until it stands again."""
+        if self._up.is_set():
+            await asyncio.sleep(seconds)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._up.wait()
 
     def call(self, *args: Value) -> asyncio.Future[Any]:
         """Send one command. The future raises StoreUnavailable or, for our own mistakes, hiredis.ReplyError."""
@@ -211,10 +223,11 @@ class Wire:
             except (OSError, TimeoutError, StoreUnavailable, hiredis.ReplyError, hiredis.ProtocolError) as e:
                 self.why_down = str(e) or type(e).__name__
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, 1.0)
+                pause = min(pause * 2, RECONNECT_MAX_S)
                 continue
             pause = 0.05
             self._protocol = protocol
+            self.connections += 1
             self._up.set()
             try:
                 await self._watch(protocol)

@@ -31,6 +31,8 @@ log = logging.getLogger("relay.worker")
 # Idle, a worker is woken by the bell; this poll only mends a bell that was not heard.
 IDLE_POLL_S = 2.0
 CLAIM_BATCH = 64
+# How soon it is asked again whether every promise of a broken connection has come to its end.
+REGAIN_PAUSE_S = 0.05
 # A long lane gives its slot back after so many messages, so that others get their turn.
 FAIR_SHARE = 50
 
@@ -107,6 +109,8 @@ class LaneWorker(Worker):
         self._on_unknown_job = on_unknown_job
         self._sleeper: asyncio.Future[None] | None = None
         self._rung = False
+        self._full = False  # the last turn found no place free
+        self._connection = store.wire.connections  # the one whose answers have all come
         self._claiming = asyncio.Lock()
         self._again: dict[str, tuple[Held, bool]] = {}  # taken anew in mid-turn, and `probing`
         self._promised = 0
@@ -130,6 +134,8 @@ class LaneWorker(Worker):
     def unpromise(self) -> None:
         """The lane did not come after all."""
         self._promised -= 1
+        if self._full:
+            self.ring()
 
     def take(self, lane: Held) -> None:
         """Start a lane that acceptance has given to us."""
@@ -157,8 +163,8 @@ class LaneWorker(Worker):
                     if self.healthy:
                         log.warning("%s: %s", self.destination, e)
                     self.healthy = False
-                    pause = 0.5
-                    self._rung = False
+                    await self.store.wire.pause(0.5)
+                    pause = 0.0
                 except Exception as e:
                     # Also of a bug of ours: a process that lives while its worker is dead is the worst of all.
                     why = "the store does not understand us" if isinstance(e, ReplyError) else "a bug in claiming"
@@ -190,9 +196,14 @@ class LaneWorker(Worker):
     async def _turn(self) -> float:
         """Claim what is due and start it. Returns the seconds until something is due."""
         free = self.max_jobs - len(self.tasks) - self._promised
-        if not self.allow_pick_jobs or free <= 0:
-            return IDLE_POLL_S  # a lane that ends rings
+        self._full = free <= 0
+        # Also when there is nothing to do about it now: a bell that stays rung would turn this loop without a pause for
+        # as long as all places are taken.
         self._rung = False
+        if not self.allow_pick_jobs or self._full:
+            return IDLE_POLL_S  # a place that becomes free rings
+        if self._connection != self.store.wire.connections and not await self._regain():
+            return REGAIN_PAUSE_S
         want = min(free, CLAIM_BATCH)
         async with self._claiming:
             claimed = await self.store.claim(self.destination, self.name, want)
@@ -209,6 +220,18 @@ class LaneWorker(Worker):
         if claimed.next_due_ms < 0:
             return IDLE_POLL_S
         return min(max((claimed.next_due_ms - claimed.now_ms) / 1000, 0.001), IDLE_POLL_S)
+
+    async def _regain(self) -> bool:
+        """After a connection that broke: lanes that were given to us in answers that were lost with it. False while one
+        may still be on its way by acceptance; meanwhile no more are promised."""
+        self.healthy = False
+        if self._promised:
+            return False
+        connection = self.store.wire.connections
+        if lanes := await self.store.regain(self.destination, self.name, self.tasks):
+            log.info("%s: %d lanes of ours were in answers that got lost", self.destination, lanes)
+        self._connection = connection
+        return True
 
     async def _sleep(self, seconds: float) -> None:
         if self._rung or seconds <= 0:
@@ -243,7 +266,6 @@ class LaneWorker(Worker):
         task.add_done_callback(lambda t: self._ended(lane.job, t))
 
     def _ended(self, job: str, task: asyncio.Task[None]) -> None:
-        was_full = len(self.tasks) >= self.max_jobs
         self.tasks.pop(job, None)
         self.lanes.pop(job, None)
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -254,7 +276,7 @@ class LaneWorker(Worker):
                 self._start(again[0], probing=again[1])
             else:
                 self.take(again[0])  # gives it back
-        if was_full:
+        if self._full:
             self.ring()
 
     async def _drain_lane(self, lane: Held, probing: bool) -> None:
@@ -295,7 +317,7 @@ class LaneWorker(Worker):
                 return finished
             except StoreUnavailable as e:
                 log.warning("%s: cannot note the result for #%s yet: %s", self.destination, lane.number, e)
-                await asyncio.sleep(pause)
+                await self.store.wire.pause(pause)
                 pause = min(pause * 2, 2.0)
 
     async def _bury(self, lane: Held) -> None:

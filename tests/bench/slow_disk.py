@@ -5,9 +5,9 @@ It is compiled here and now; without a C compiler the mode is left out, and the 
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
+
+from tests import preload
 
 EXTRA_MS = 3
 SOURCE = """
@@ -26,12 +26,4 @@ int fdatasync(int fd) {{ pause_ms(); return syscall(SYS_fdatasync, fd); }}
 
 def build(where: Path) -> Path | None:
     """The library, or None where it cannot be made."""
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        return None
-    source, library = where / "slow_disk.c", where / "slow_disk.so"
-    source.write_text(SOURCE.format(ms=EXTRA_MS))
-    made = subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(source)], capture_output=True, check=False
-    )
-    return library if made.returncode == 0 else None
+    return preload.build(where, "slow_disk", SOURCE.format(ms=EXTRA_MS))

@@ -15,15 +15,16 @@ from typing import Any
 import orjson
 
 from relay import keys
-from relay.embedded import EmbeddedStore
 from relay.keys import PREFIX
 from relay.model import Kind
 from relay.records import Stored
 from relay.store import Store, new_id
 from relay.store_address import StoreAddress
+from tests.faults import leftovers
 from tests.faults.bench import Bench, external_store
 from tests.faults.experiment import Report, experiment
 from tests.faults.killing import slow_by
+from tests.faults.syncing import Syncs, TracedStore
 from tests.harness import Arrival, Reply, end_embedded_store, insta_message, mark, until
 
 
@@ -165,7 +166,8 @@ FORMAT_1: dict[str, Any] = {
     "38", "an upgrade: the queue full of another version's jobs", short={"messages": 20}, full={"messages": 2000}
 )
 async def upgraded(folder: Path, report: Report, *, messages: int) -> None:
-    """Written while nothing runs: messages of format 1 with and without their job, and jobs that nobody knows."""
+    """Written by hand while nothing runs: messages of format 1 with and without their job, and jobs that nobody knows.
+    Then what real earlier versions left behind when they were killed (`leftovers`)."""
     strangers = max(3, messages // 20)
     async with external_store(folder / "store") as server:
         store = Store(StoreAddress.parse(server.url))
@@ -216,19 +218,25 @@ async def upgraded(folder: Path, report: Report, *, messages: int) -> None:
             async with bench.redis() as client:
                 left = await client.zcard(f"{PREFIX}arq:panel")
             report.check(left == 0, f"{left} jobs are left in the queue")
+    for archive in leftovers.archives():
+        await leftovers.take_over(archive, folder / archive.name.removesuffix(".tar.gz"), report)
 
 
 @experiment("10", "power loss: the append-only file cut behind its last sync", short={"cuts": 3}, full={"cuts": 20})
 async def power_lost(folder: Path, report: Report, *, cuts: int) -> None:
-    """With appendfsync always, what was acknowledged was synced before. So: note the file's size at an
-    acknowledgement with nothing else on its way, write on without waiting, kill, and cut anywhere behind that size;
-    every other time the end is rubbish, as a torn block is."""
+    """With appendfsync always, what was acknowledged was synced before. So: write without waiting, kill, and cut the
+    file where its last completed sync ended, or anywhere behind; every other time the end is rubbish, as a torn block
+    is.
+
+    Where the syncs cannot be traced that place is inferred: the file's size at an acknowledgement with nothing else on
+    its way, as long as nothing was acknowledged afterwards."""
     rng = random.Random(10)
     data = folder / "data"
+    syncs = await asyncio.to_thread(Syncs.make, folder / "traced")
     acknowledged: list[str] = []
-    wrong = 0
+    wrong = exact = unsynced = 0
     for i in range(cuts):
-        embedded = EmbeddedStore(data, "always")
+        embedded = TracedStore(data, syncs)
         store = Store(StoreAddress.parse(await embedded.start()))
         await store.start()
         try:
@@ -240,22 +248,28 @@ async def power_lost(folder: Path, report: Report, *, cuts: int) -> None:
             file = max((data / "store" / "appendonlydir").glob("*.incr.aof"), key=lambda f: f.stat().st_mtime)
             synced = file.stat().st_size
             hanging = [asyncio.ensure_future(_accept(store)) for _ in range(rng.randint(1, 40))]
-            await asyncio.sleep(rng.uniform(0, 0.003))
+            await asyncio.sleep(rng.uniform(0, 0.006))
             end_embedded_store(data)
-            done = await asyncio.gather(*hanging, return_exceptions=True)
-            if any(isinstance(d, str) for d in done):
-                # More was acknowledged meanwhile, and where its sync ended was not seen: no cut this time.
-                acknowledged += [d for d in done if isinstance(d, str)]
-            elif (size := file.stat().st_size) >= synced:
-                with file.open("r+b") as f:
-                    f.truncate(rng.randint(synced, size))
-                    if i % 2:
-                        f.seek(0, 2)
-                        f.write(bytes(rng.randint(1, 4096)))
+            done = [d for d in await asyncio.gather(*hanging, return_exceptions=True) if isinstance(d, str)]
+            acknowledged += done
+            if syncs is not None:
+                synced = syncs.length(file)
+            elif done:
+                continue  # more was acknowledged, and where its sync ended was not seen
+            size = file.stat().st_size
+            report.check(synced <= size, f"the file has {size} bytes, of which {synced} were synced")
+            unsynced += size > synced
+            at = synced if i % 3 == 0 else rng.randint(synced, size)
+            exact += at == synced
+            with file.open("r+b") as f:
+                f.truncate(at)
+                if i % 2:
+                    f.seek(0, 2)
+                    f.write(bytes(rng.randint(1, 4096)))
         finally:
             await store.stop()
             embedded._let_go()
-    embedded = EmbeddedStore(data, "always")
+    embedded = TracedStore(data, syncs)
     store = Store(StoreAddress.parse(await embedded.start()))
     await store.start()
     missing = [mid for mid in acknowledged if await store.journal(mid) is None]
@@ -263,6 +277,9 @@ async def power_lost(folder: Path, report: Report, *, cuts: int) -> None:
     await embedded.stop()
     report.messages, report.lost = len(acknowledged), len(missing) + wrong
     report.check(not missing and not wrong, f"acknowledged and gone: {len(missing)} at the end, {wrong} on the way")
+    report.check(unsynced > 0, "every kill came when all was synced: the experiment showed nothing")
+    how = "traced" if syncs is not None else "inferred, for want of a C compiler"
+    report.note(f"syncs {how}; {unsynced} of {cuts} kills left something unsynced, {exact} cuts at the sync itself")
 
 
 async def _accept(store: Store) -> str:

@@ -10,6 +10,7 @@ import random
 import resource
 import signal
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import redis.asyncio as aioredis
 
 from relay.store import load_scripts
 from tests.faults.bench import Bench, external_store, keep_writing, write_spread
+from tests.faults.disk import Disk, disk_of_its_own
 from tests.faults.experiment import Recovery, Report, experiment, stale_doubles
 from tests.faults.killing import SLOTS, slow_by
 from tests.faulty import FaultyProxy
@@ -243,25 +245,46 @@ async def store_full(
 
 
 async def _disk_full(folder: Path, report: Report, full_s: float, conversations: int, fsync: str) -> None:
-    async with Bench(folder, fsync=fsync) as bench:
-        customer = bench.customer(retry_for_s=full_s + 60)
-        stop = asyncio.Event()
-        writing = asyncio.create_task(keep_writing(customer, range(conversations), stop, pause_s=0.05))
-        await bench.panel.arrived(conversations, 20)
-        # No byte more than now, as on a full disk; what it starts anew after it ended meets the same.
-        pid = bench.relay.store_pid
-        size = max(f.stat().st_size for f in (bench.relay.data_dir / "store" / "appendonlydir").iterdir())
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-        relay_limit = resource.prlimit(bench.relay.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(bench.relay.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-        await _refusing(bench, report, full_s, f"disk full, fsync {fsync}")
+    """On a real full disk where one may be mounted, else with a limit of the file's size."""
+    with disk_of_its_own(folder / "data" / "store") as disk:
+        async with Bench(folder, fsync=fsync) as bench:
+            customer = bench.customer(retry_for_s=full_s + 60)
+            stop = asyncio.Event()
+            writing = asyncio.create_task(keep_writing(customer, range(conversations), stop, pause_s=0.05))
+            await bench.panel.arrived(conversations, 20)
+            async with _limited(bench) if disk is None else _filled(disk):
+                await _refusing(bench, report, full_s, f"disk full, fsync {fsync}")
+            await _back(bench, report, "space on the disk")
+            stop.set()
+            await writing
+            report.count(await bench.drained(60), doubled_allowed=conversations)
+    way = "by a limit of the file's size: mounting is not permitted here" if disk is None else "a tmpfs without space"
+    report.note(f"disk full, fsync {fsync}: {way}")
+
+
+@contextlib.asynccontextmanager
+async def _filled(disk: Disk) -> AsyncIterator[None]:
+    await asyncio.to_thread(disk.fill)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(disk.empty)
+
+
+@contextlib.asynccontextmanager
+async def _limited(bench: Bench) -> AsyncIterator[None]:
+    """No byte more than now, for the store and for what it is started anew with after it ended."""
+    pid = bench.relay.store_pid
+    size = max(f.stat().st_size for f in (bench.relay.data_dir / "store" / "appendonlydir").iterdir())
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    relay_limit = resource.prlimit(bench.relay.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(bench.relay.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    try:
+        yield
+    finally:
         resource.prlimit(bench.relay.pid, resource.RLIMIT_FSIZE, relay_limit)
         with contextlib.suppress(OSError):
             resource.prlimit(bench.relay.store_pid, resource.RLIMIT_FSIZE, (-1, -1))
-        await _back(bench, report, "space on the disk")
-        stop.set()
-        await writing
-        report.count(await bench.drained(60), doubled_allowed=conversations)
 
 
 async def _refusing(bench: Bench, report: Report, full_s: float, why: str) -> None:
