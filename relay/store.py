@@ -37,7 +37,21 @@ from relay.records import (
 from relay.store_address import StoreAddress
 from relay.wire import Wire
 
-SCRIPTS = ("accept", "claim", "finish", "renew", "release", "regain", "report", "sweep", "revive", "replay", "drop")
+# Each script with the parts it needs: what stands in a script is built anew in every call.
+SCRIPTS = {
+    "accept": ("arming", "putting"),
+    "claim": ("arming", "lanes"),
+    "finish": ("arming", "lanes", "holding", "ladder", "endings"),
+    "fail": ("arming", "putting", "lanes", "holding", "ladder", "endings"),
+    "renew": (),
+    "release": ("arming",),
+    "regain": (),
+    "report": ("ladder", "endings"),
+    "sweep": ("arming", "lanes"),
+    "revive": (),
+    "replay": ("arming", "endings"),
+    "drop": ("endings",),
+}
 _CODES = {
     ReportStatus.PENDING: "p",
     ReportStatus.DELIVERED: "d",
@@ -47,10 +61,12 @@ _CODES = {
 
 
 def load_scripts() -> dict[str, str]:
-    """Each script with the common part in front."""
+    """Each script with what it needs in front."""
     folder = files("relay") / "lua"
-    common = (folder / "common.lua").read_text()
-    return {name: common + (folder / f"{name}.lua").read_text() for name in SCRIPTS}
+    return {
+        name: "".join((folder / f"{part}.lua").read_text() for part in ("common", *parts, name))
+        for name, parts in SCRIPTS.items()
+    }
 
 
 def new_id() -> str:
@@ -253,8 +269,24 @@ class Store:
 
     async def finish(self, destination: str, lane: Held, delivery_id: str, what: Finish) -> Finished:
         """Write what an attempt came to and get the lane's next head, in one step."""
+        accepted = what.verdict in ("ok", "part")
+        rest: tuple[str | bytes | int, ...]
+        if accepted:
+            rest = (what.remote_id, what.words)
+        else:
+            notice = what.notice
+            rest = (
+                what.delay_ms,
+                what.words,
+                what.reason,
+                *self._breaker,
+                self._bell,
+                notice.id if notice else b"",
+                notice.envelope if notice else b"",
+                *(what.notice_to if notice else ()),
+            )
         reply = await self.wire.run(
-            "finish",
+            "finish" if accepted else "fail",
             self._prefix,
             destination,
             lane.number,
@@ -263,20 +295,11 @@ class Store:
             delivery_id,
             what.verdict,
             what.line,
-            what.delay_ms,
-            what.remote_id,
-            self._retention,
-            what.reason,
-            what.words,
-            self._lease,
-            b"1" if what.go_on else b"0",
-            destination,
-            *self._breaker,
-            self._bell,
-            what.notice.id if what.notice else b"",
-            what.notice.envelope if what.notice else b"",
             what.standing,
-            *(what.notice_to if what.notice else ()),
+            b"1" if what.go_on else b"0",
+            self._lease,
+            self._retention,
+            *rest,
         )
         status = reply[0].decode()
         return Finished(

@@ -7,64 +7,55 @@
 -- Returns {status, number, message id, now, username, name, destination woken, generation or "" ...}; status 1 accepted,
 -- 0 seen before, 2 once key taken. With a generation the lane is already held by the worker, under a token of the same
 -- number: what is accepted and sent by one process need not be asked for in between.
-local now = now_ms()
-local seen = ARGV[1]
+local seen, seen_ms, n, channel, remote, user, lower, name, mid, kind, origin, e, raw, comment, once, retention, bell,
+  taker, lease, takes = unpack(ARGV)
 if seen ~= '' then
-  local was = redis.call('GET', P .. seen)
-  if was then return { 0, redis.call('HGET', P .. 'm:' .. was, 'n') or '0', was } end
+  local was
+  -- Asked and claimed in one, unless there is more to ask before anything may be claimed.
+  if once ~= '' then was = call('GET', P .. seen)
+  elseif not call('SET', P .. seen, mid, 'NX', 'PX', seen_ms) then was = call('GET', P .. seen) end
+  if was then return { 0, call('HGET', P .. 'm:' .. was, 'n') or '0', was } end
 end
-local mid, kind, n = ARGV[9], ARGV[10], ARGV[3]
-local user, name = ARGV[6], ARGV[8]
-if ARGV[15] ~= '' and redis.call('EXISTS', P .. ARGV[15]) == 1 then
-  return { 2, n, redis.call('GET', P .. ARGV[15]) }
+if once ~= '' then
+  local by = call('GET', P .. once)
+  if by then return { 2, n, by } end
+  if seen ~= '' then call('SET', P .. seen, mid, 'PX', seen_ms) end
+  call('SET', P .. once, mid, 'PX', retention)
 end
+local now, before = now_ms(), nil
 if n == 'in' then
-  local channel, remote = ARGV[4], ARGV[5]
-  n = redis.call('HGET', P .. 'who:' .. channel, remote)
-  if not n then
-    n = string.format('%d', redis.call('HINCRBY', P .. 'seq', 'contact', 1))
-    redis.call('HSET', P .. 'who:' .. channel, remote, n)
-    redis.call('HSET', P .. 'contact:' .. n, 'ch', channel, 'id', remote, 'first', now)
-  end
-  local contact = P .. 'contact:' .. n
-  local had = redis.call('HMGET', contact, 'user', 'name')
-  if ARGV[6] ~= '' then
-    if had[1] ~= ARGV[6] then redis.call('HSET', contact, 'user', ARGV[6]) end
-    if redis.call('HGET', P .. 'name:' .. channel, ARGV[7]) ~= n then
-      redis.call('HSET', P .. 'name:' .. channel, ARGV[7], n)
-    end
-  end
-  if user == '' then user = had[1] or '' end
-  if name == '' then name = had[2] or '' end
-  if ARGV[8] ~= '' and had[2] ~= ARGV[8] then redis.call('HSET', contact, 'name', ARGV[8]) end
-  if kind == 'comment' then
-    redis.call('HSET', contact, 'last', now, 'lk', kind, 'cid', ARGV[14], 'cat', now)
+  local set = { 'last', now, 'lk', kind, 'dm', now }
+  if kind == 'comment' then set = { 'last', now, 'lk', kind, 'cid', comment, 'cat', now } end
+  local had = {}
+  n = call('HGET', P .. 'who:' .. channel, remote)
+  if n then had = call('HMGET', P .. 'contact:' .. n, 'user', 'name', 'last')
   else
-    redis.call('HSET', contact, 'last', now, 'lk', kind, 'dm', now)
+    n = string.format('%d', call('HINCRBY', P .. 'seq', 'contact', 1))
+    call('HSET', P .. 'who:' .. channel, remote, n)
+    for _, x in ipairs({ 'ch', channel, 'id', remote, 'first', now }) do set[#set + 1] = x end
   end
-  redis.call('ZADD', P .. 'recent', now, n)
+  before = had[3] and tonumber(had[3])
+  if user == '' then user = had[1] or ''
+  else
+    if had[1] ~= user then set[#set + 1], set[#set + 2] = 'user', user end
+    -- The name may have been somebody else's in the meantime.
+    local names = P .. 'name:' .. channel
+    if call('HGET', names, lower) ~= n then call('HSET', names, lower, n) end
+  end
+  if name == '' then name = had[2] or ''
+  elseif had[2] ~= name then set[#set + 1], set[#set + 2] = 'name', name end
+  call('HSET', P .. 'contact:' .. n, unpack(set))
+  call('ZADD', P .. 'recent', now, n)
 elseif kind == 'answer' then
-  redis.call('HSET', P .. 'contact:' .. n, 'ans', now)
-  redis.call('ZADD', P .. 'recent', now, n)
+  call('HSET', P .. 'contact:' .. n, 'ans', now)
+  call('ZADD', P .. 'recent', now, n)
 end
-if seen ~= '' then redis.call('SET', P .. seen, mid, 'PX', ARGV[2]) end
-if ARGV[15] ~= '' then redis.call('SET', P .. ARGV[15], mid, 'PX', ARGV[16]) end
-local dests = {}
-for i = 21, #ARGV do dests[#dests + 1] = ARGV[i] end
-local rung, generations = put(now, mid, kind, ARGV[11], n, ARGV[12], ARGV[13], dests, ARGV[16])
+local woken, given = put(now, mid, kind, origin, n, e, raw, { unpack(ARGV, 21) }, retention, before,
+  takes ~= '' and takes, taker, lease)
 local out = { 1, n, mid, now, user, name }
-for i, dest in ipairs(rung) do
-  local g = ''
-  if string.find(ARGV[20], ' ' .. dest .. ' ', 1, true) then
-    local at = redis.call('HMGET', P .. 'dest:' .. dest, 'paused', 'open')
-    if not at[1] and not at[2] then
-      g = generations[i]
-      redis.call('HSET', lock_key(dest, n), 't', g, 'w', ARGV[18])
-      redis.call('ZADD', queue_key(dest), now + ARGV[19], dest .. ':' .. n .. ':' .. g)
-    end
-  end
-  if g == '' and ARGV[17] == '1' then redis.call('PUBLISH', P .. 'bell', dest) end
+for i, dest in ipairs(woken) do
+  if given[i] == '' and bell == '1' then call('PUBLISH', P .. 'bell', dest) end
   out[#out + 1] = dest
-  out[#out + 1] = g
+  out[#out + 1] = given[i]
 end
 return out

@@ -6,13 +6,13 @@ local now, dest, count = now_ms(), ARGV[1], 0
 local known = {}
 for i = 4, #ARGV do known[ARGV[i]] = true end
 -- A lease never ends later than that, and one that has ended is due already.
-for _, job in ipairs(redis.call('ZRANGEBYSCORE', queue_key(dest), '(' .. string.format('%d', now), now + ARGV[3])) do
+for _, job in ipairs(call('ZRANGEBYSCORE', queue_key(dest), '(' .. string.format('%d', now), now + ARGV[3])) do
   local n, g = string.match(job, ':(%d+):(%d+)$')
   if n and not known[job] then
-    local lock = redis.call('HMGET', lock_key(dest, n), 'g', 'w', 't')
+    local lock = call('HMGET', lock_key(dest, n), 'g', 'w', 't')
     if lock[1] == g and lock[2] == ARGV[2] and lock[3] then
-      redis.call('HDEL', lock_key(dest, n), 't')
-      redis.call('ZADD', queue_key(dest), 'XX', now, job)
+      call('HDEL', lock_key(dest, n), 't')
+      call('ZADD', queue_key(dest), 'XX', now, job)
       count = count + 1
     end
   end

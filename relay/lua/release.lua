@@ -3,10 +3,14 @@
 local now, dest = now_ms(), ARGV[1]
 for i = 2, #ARGV, 3 do
   local lock = lock_key(dest, ARGV[i])
-  if redis.call('HGET', lock, 't') == ARGV[i + 2] then
-    redis.call('HDEL', lock, 't', 'w')
-    redis.call('ZADD', queue_key(dest), 'XX', now, ARGV[i + 1])
+  if call('HGET', lock, 't') == ARGV[i + 2] then
+    call('HDEL', lock, 't', 'w')
+    call('ZADD', queue_key(dest), 'XX', now, ARGV[i + 1])
+    -- One that was given away at acceptance (its token is its generation) has no job record yet.
+    if ARGV[i + 1] == dest .. ':' .. ARGV[i] .. ':' .. ARGV[i + 2] then
+      describe(dest, ARGV[i], ARGV[i + 2], ARGV[i + 1], now)
+    end
   end
 end
-redis.call('PUBLISH', P .. 'bell', dest)
+call('PUBLISH', P .. 'bell', dest)
 return 1

@@ -2,8 +2,8 @@
 -- Returns the jobs that are no longer ours.
 local now, dest, lost = now_ms(), ARGV[1], {}
 for i = 3, #ARGV, 3 do
-  if redis.call('HGET', lock_key(dest, ARGV[i]), 't') == ARGV[i + 2] then
-    redis.call('ZADD', queue_key(dest), 'XX', now + ARGV[2], ARGV[i + 1])
+  if call('HGET', lock_key(dest, ARGV[i]), 't') == ARGV[i + 2] then
+    call('ZADD', queue_key(dest), 'XX', now + ARGV[2], ARGV[i + 1])
   else
     lost[#lost + 1] = ARGV[i + 1]
   end

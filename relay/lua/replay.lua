@@ -1,24 +1,24 @@
 -- Sends a dead letter again, as a new delivery that names the old one. ARGV: 1 delivery id  2 other destination or ""
 -- 3 retention ms  4 who asked. Returns {new delivery id, destination} or {} when it is no dead letter.
 local now, old = now_ms(), ARGV[1]
-if redis.call('ZREM', P .. 'dead', old) == 0 then return {} end
+if call('ZREM', P .. 'dead', old) == 0 then return {} end
 local mid = message_of(old)
-local d = redis.call('HMGET', P .. 'd:' .. old, 'to', 'n', 'p', 'done')
+local d = call('HMGET', P .. 'd:' .. old, 'to', 'n', 'p', 'done')
 local m = P .. 'm:' .. mid
 local dest = ARGV[2] ~= '' and ARGV[2] or d[1]
-local dests = redis.call('HGET', m, 'd') .. ' ' .. dest
+local dests = call('HGET', m, 'd') .. ' ' .. dest
 local _, count = string.gsub(dests, '%S+', '')
 local new = mid .. '-' .. count
-redis.call('HSET', m, 'd', dests)
-redis.call('HINCRBY', m, 'open', 1)
-redis.call('HSET', P .. 'd:' .. new, 'to', dest, 's', 'queued', 'n', d[2], 're', old, 'by', ARGV[4])
+call('HSET', m, 'd', dests)
+call('HINCRBY', m, 'open', 1)
+call('HSET', P .. 'd:' .. new, 'to', dest, 's', 'queued', 'n', d[2], 're', old, 'by', ARGV[4])
 -- Parts that were accepted before it died are not sent a second time to the same destination.
 if dest == d[1] and d[3] and not d[4] then
-  redis.call('HSET', P .. 'd:' .. new, 'p', d[3], 'ps', string.rep('a', tonumber(d[3])))
+  call('HSET', P .. 'd:' .. new, 'p', d[3], 'ps', string.rep('a', tonumber(d[3])))
 end
-redis.call('HSET', P .. 'd:' .. old, 'replayed', new)
+call('HSET', P .. 'd:' .. old, 'replayed', new)
 ended(old, ARGV[3])
-redis.call('RPUSH', lane_key(dest, d[2]), new)
+call('RPUSH', lane_key(dest, d[2]), new)
 arm(dest, d[2], now)
-redis.call('PUBLISH', P .. 'bell', dest)
+call('PUBLISH', P .. 'bell', dest)
 return { new, dest }

@@ -4,11 +4,11 @@
 local now, dest, count = now_ms(), ARGV[1], 0
 local dead = {}
 for i = 2, #ARGV do dead[ARGV[i]] = true end
-for _, n in ipairs(redis.call('ZRANGE', P .. 'lanes:' .. dest, 0, -1)) do
-  local lock = redis.call('HMGET', lock_key(dest, n), 'g', 'w')
+for _, n in ipairs(call('ZRANGE', P .. 'lanes:' .. dest, 0, -1)) do
+  local lock = call('HMGET', lock_key(dest, n), 'g', 'w')
   if lock[1] and lock[2] and dead[lock[2]] then
-    redis.call('HDEL', lock_key(dest, n), 't')
-    redis.call('ZADD', queue_key(dest), 'XX', now, dest .. ':' .. n .. ':' .. lock[1])
+    call('HDEL', lock_key(dest, n), 't')
+    call('ZADD', queue_key(dest), 'XX', now, dest .. ':' .. n .. ':' .. lock[1])
     count = count + 1
   end
 end
