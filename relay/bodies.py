@@ -29,7 +29,7 @@ _NO_QUERY: Mapping[str, str] = MappingProxyType({})
 _BROKEN = (BadHttpMessage, web.PayloadAccessError, web.RequestPayloadError, ConnectionError)
 
 
-async def read(request: web.Request, tail: str, *, limit: int, spool: Path) -> RawRequest:
+async def read(request: web.BaseRequest, tail: str, *, limit: int, spool: Path) -> RawRequest:
     """The request with its body read. `limit` in bytes. The caller removes what was spooled with `forget`.
 
     Raises PayloadTooLarge, MalformedPayload, TimeoutError (a body that took longer than `BODY_TIME_S`).
@@ -79,7 +79,7 @@ def forget(uploads: Iterable[Upload]) -> None:
         upload.path.unlink(missing_ok=True)
 
 
-async def _bytes(request: web.Request, limit: int) -> bytes:
+async def _bytes(request: web.BaseRequest, limit: int) -> bytes:
     if not request.can_read_body:
         return b""
     try:
@@ -121,7 +121,7 @@ def _urlencoded(body: bytes, charset: str | None) -> list[tuple[str, str]]:
 
 
 async def _multipart(
-    request: web.Request, form: list[tuple[str, str]], uploads: list[Upload], limit: int, spool: Path
+    request: web.BaseRequest, form: list[tuple[str, str]], uploads: list[Upload], limit: int, spool: Path
 ) -> None:
     try:
         reader = await request.multipart()

@@ -29,6 +29,7 @@ from relay.signing import check_hook_secret
 
 log = logging.getLogger("relay.hooks")
 
+PATH = "/hooks/"
 RETRY_AFTER_S = 5
 # A caller with a wrong key may ask this often a minute before it is told to slow down; right keys are never counted.
 WRONG_A_MINUTE = 120
@@ -58,15 +59,26 @@ class Hooks:
         self._wrong: dict[str, deque[float]] = {}
 
     def add_routes(self, app: web.Application) -> None:
-        app.router.add_post("/hooks/{account}", self.handle)
-        app.router.add_post("/hooks/{account}/{tail}", self.handle)
+        app.router.add_post(f"{PATH}{{account}}", self.handle)
+        app.router.add_post(f"{PATH}{{account}}/{{tail}}", self.handle)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One hook."""
+        """One hook, found by aiohttp's router."""
+        return await self.take(request, request.match_info["account"], request.match_info.get("tail", ""))
+
+    def straight(self, request: web.BaseRequest) -> tuple[str, str] | None:
+        """(account, tail) of a hook whose address needs no decoding, without asking the router, which would take a
+        tenth of the time a hook takes. None: ask it."""
+        path = request.rel_url.raw_path
+        if not path.startswith(PATH) or request.method != "POST" or "%" in path or "Expect" in request.headers:
+            return None
+        name, _, tail = path.removeprefix(PATH).partition("/")
+        return None if "/" in tail else (name, tail)
+
+    async def take(self, request: web.BaseRequest, name: str, tail: str) -> web.StreamResponse:
+        """POST /hooks/<name>[/<tail>]."""
         started = time.perf_counter()
-        name = request.match_info["account"]
         connection = self.registry.accounts.get(name)
-        tail = request.match_info.get("tail", "")
         if connection is None:
             return _say(404, "There is no such hook address.")
         specified = connection.bridge.spec.hooks
@@ -82,7 +94,7 @@ class Hooks:
         self.metrics.hook(name, response.status, time.perf_counter() - started)
         return response
 
-    async def _read(self, request: web.Request, connection: Connection, tail: str) -> web.StreamResponse:
+    async def _read(self, request: web.BaseRequest, connection: Connection, tail: str) -> web.StreamResponse:
         limit = min(self.max_body, connection.bridge.spec.max_body)
         try:
             raw = await bodies.read(request, tail, limit=limit, spool=self.spool)
@@ -108,7 +120,7 @@ class Hooks:
             log.exception("%s: a hook was not accepted: the store did not understand us", connection.name)
             return _say(503, "The store is away; please come back.", retry_after_s=RETRY_AFTER_S)
 
-    async def _take(self, request: web.Request, connection: Connection, raw: RawRequest) -> web.StreamResponse:
+    async def _take(self, request: web.BaseRequest, connection: Connection, raw: RawRequest) -> web.StreamResponse:
         bridge = connection.bridge
         verified = bridge.verify(raw)
         if (answering := self._answering.get(connection.name)) is not None and answering.answers(raw.tail):
@@ -123,7 +135,7 @@ class Hooks:
             self.metrics.event(connection.name, taken.what)
         return acknowledge(request)
 
-    def _wrong_key(self, request: web.Request, status: int, sentence: str) -> web.Response:
+    def _wrong_key(self, request: web.BaseRequest, status: int, sentence: str) -> web.Response:
         """The answer to a wrong key; 429 to too many. A right key is never held up by somebody else's wrong ones,
         which behind a proxy come from the same address."""
         now = time.monotonic()

@@ -51,7 +51,6 @@ from relay.store import Store, bell
 from relay.store_address import StoreAddress
 from relay.store_checks import check_store
 from relay.templating import Templates
-from relay.web import KEEPALIVE_S
 from relay.windows import LOOK_EVERY_S, Windows
 from relay.worker import LaneWorker, is_gone, worker_id
 
@@ -279,9 +278,7 @@ class Service:
             sandboxes=self.sandboxes,
             max_body=config.max_body,
         )
-        self._runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=KEEPALIVE_S, handle_signals=False, shutdown_timeout=5.0
-        )
+        self._runner = webapp.Runner(app, hooks, shutdown_timeout=5.0)
         await self._runner.setup()
         assert self._socket is not None
         await web.SockSite(self._runner, self._socket).start()

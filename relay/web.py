@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aiohttp import web
 
@@ -53,3 +54,25 @@ def application(
     for name, sandbox in sandboxes.items():
         app.add_subapp(f"/sandbox/{name}", sandbox.app)
     return app
+
+
+class Runner(web.AppRunner):
+    """Serves the application, hooks first: they are nearly all there is to serve."""
+
+    def __init__(self, app: web.Application, hooks: Hooks | None, **options: Any) -> None:
+        super().__init__(app, access_log=None, keepalive_timeout=KEEPALIVE_S, handle_signals=False, **options)
+        self._hooks = hooks
+
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        hooks, others = self._hooks, server.request_handler
+        if hooks is None:
+            return server
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            if (hook := hooks.straight(request)) is not None:
+                return await hooks.take(request, *hook)
+            return await others(request)
+
+        server.request_handler = handle
+        return server

@@ -15,7 +15,6 @@ import orjson
 import pytest
 import yarl
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from hiredis import ReplyError
 
 import bridges
@@ -27,6 +26,7 @@ from relay.intake import NoSuchContact, Taken
 from relay.metrics import Metrics
 from relay.registry import Registry, build
 from relay.templating import Templates
+from relay.web import Runner
 from tests.harness import INSTA_TOKEN, PANEL_HOOK_TOKEN, PANEL_TOKEN, SECRET_KEY, TEAM_KEY, insta_message
 
 CONFIG = f"""
@@ -75,7 +75,7 @@ class Door:
         secret = self.registry.accounts[account].secrets[0] if account == "shop" else ""
         return self.base + "/hooks/" + "/".join(p for p in (name, secret, tail) if p)
 
-    async def post(self, url: str, **request: Any) -> tuple[int, dict[str, Any], Any]:
+    async def post(self, url: str | yarl.URL, **request: Any) -> tuple[int, dict[str, Any], Any]:
         async with self.session.post(url, **request) as response:
             return response.status, await response.json(), response.headers
 
@@ -93,8 +93,14 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     hooks = Hooks(registry, cast("Any", intake), {}, Metrics(), max_body=200_000, spool=spool)
     app = web.Application(client_max_size=200_000)
     hooks.add_routes(app)
-    async with TestServer(app) as server, aiohttp.ClientSession() as session:
-        yield Door(session, str(server.make_url("")).rstrip("/"), registry, intake, spool)
+    runner = Runner(app, hooks, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        async with aiohttp.ClientSession() as session:
+            yield Door(session, "http://{}:{}".format(*runner.addresses[0]), registry, intake, spool)
+    finally:
+        await runner.cleanup()
 
 
 async def test_accepted(door: Door) -> None:
@@ -105,6 +111,25 @@ async def test_accepted(door: Door) -> None:
     assert [name for name, _, _ in door.intake.taken] == ["shop", "panel", "sales"]
     assert orjson.loads(door.intake.taken[0][2]) == MESSAGE, "the raw body is kept"
     assert all(PANEL_HOOK_TOKEN.encode() not in raw for _, _, raw in door.intake.taken), "without its token"
+
+
+@pytest.mark.parametrize("how", ["as it is", "encoded", "with Expect", "with a query"])
+async def test_the_same_hook_however_its_address_is_written(door: Door, how: str) -> None:
+    path = door.path("shop")
+    if how == "encoded":
+        path = path.replace("/hooks/shop", "/hook%73/%73hop")
+    elif how == "with a query":
+        path += "?a=b"
+    expects = {"expect100": True} if how == "with Expect" else {}
+    assert (await door.post(yarl.URL(path, encoded=True), json=MESSAGE, **expects))[:2] == (200, {"ok": True})
+    assert [name for name, _, _ in door.intake.taken] == ["shop"]
+
+
+@pytest.mark.parametrize("path", ["/hooks", "/hooks/", "/hooks/nobody", "/hooks/shop", "/hooks/shop/a/b", "/hooks//x"])
+async def test_addresses_that_are_none(door: Door, path: str) -> None:
+    async with door.session.post(yarl.URL(door.base + path, encoded=True), json=MESSAGE) as response:
+        assert response.status == 404
+    assert not door.intake.taken
 
 
 async def test_the_answer_waits_for_the_store(door: Door) -> None:
