@@ -39,17 +39,17 @@ from relay.wire import Wire
 
 # Each script with the parts it needs: what stands in a script is built anew in every call.
 SCRIPTS = {
-    "accept": ("arming", "putting"),
-    "claim": ("arming", "lanes"),
-    "finish": ("arming", "lanes", "holding", "ladder", "endings"),
-    "fail": ("arming", "putting", "lanes", "holding", "ladder", "endings"),
+    "accept": ("job", "arming", "putting"),
+    "claim": ("job", "lanes"),
+    "finish": ("job", "lanes", "holding", "ladder", "endings"),
+    "fail": ("job", "arming", "putting", "lanes", "holding", "ladder", "endings"),
     "renew": (),
-    "release": ("arming",),
+    "release": ("job",),
     "regain": (),
     "report": ("ladder", "endings"),
-    "sweep": ("arming", "lanes"),
+    "sweep": ("job", "arming", "lanes"),
     "revive": (),
-    "replay": ("arming", "endings"),
+    "replay": ("job", "arming", "endings"),
     "drop": ("endings",),
 }
 _CODES = {

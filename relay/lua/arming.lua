@@ -2,12 +2,6 @@
 -- the queue, whether due, asleep or (its score being the end of the lease) running. The generation makes the id unique
 -- per drain (RELIABILITY A9).
 
--- arq's own record of the job. A lane handed over at acceptance runs at once and goes without, until it goes to sleep.
-local function describe(dest, n, g, job, now)
-  call('SET', 'arq:job:' .. job,
-    '{"t":null,"f":"drain","a":["' .. dest .. '",' .. n .. ',' .. g .. '],"k":{},"et":' .. string.format('%d', now) .. '}')
-end
-
 -- A job for a lane that has none. Returns its generation.
 local function wake(dest, n, now)
   local g = call('HINCRBY', P .. 'seq', 'fence', 1)

@@ -5,7 +5,7 @@
 --       10 lease ms  11 retention ms  12 remote id  13 words
 -- Returns {status, delivery state, destination news, "", head...}; status: next, done, asleep, stale.
 local dest, n, job, token, did, verdict, line, before, go_on, lease, retention, remote, words = unpack(ARGV)
-if not holds(dest, n, token) then return { 'stale', '', '', '' } end
+if call('HGET', lock_key(dest, n), 't') ~= token then return { 'stale', '', '', '' } end
 local key, at = P .. 'd:' .. did, P .. 'dest:' .. dest
 local there = call('LRANGE', lane_key(dest, n), 0, 1)
 local next_did = there[1] or false

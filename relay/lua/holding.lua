@@ -1,7 +1,5 @@
 -- What a worker that holds a lane may do with it.
 
-local function holds(dest, n, token) return call('HGET', lock_key(dest, n), 't') == token end
-
 -- The head, or this attempt at it, may already be written: our first answer was lost on the way back and this is the
 -- second try to say it. Writing it again would pass over the next part, which then nobody sends, or use up a try.
 -- `was`: parts accepted and tries failed as they stand; `before`: as p/t when the attempt began.

@@ -25,8 +25,9 @@ end
 -- or given, and the generation of each that was given, else "".
 local function put(now, mid, kind, origin, n, e, raw, dests, retention, before, takes, taker, lease)
   local key = P .. 'm:' .. mid
-  call('HSET', key, 'k', kind, 'o', origin, 'n', n, 'at', now, 'e', e, 'raw', raw,
-    'd', table.concat(dests, ' '), 'open', #dests)
+  -- What is asked for first stands first: the store looks through a small hash from its beginning.
+  call('HSET', key, 'open', #dests, 'k', kind, 'o', origin, 'at', now, 'e', e, 'n', n, 'd', table.concat(dests, ' '),
+    'raw', raw)
   if n ~= '0' then
     local log = P .. 'log:' .. n
     call('ZADD', log, now, mid)
