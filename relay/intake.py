@@ -170,6 +170,9 @@ class Intake:
         journal = await self.store.journal(delivery_id.rpartition("-")[0])
         if journal is None or journal.kind is not Kind.ANSWER:
             return
+        record = next((r for r in journal.records if r.id == delivery_id), None)
+        if record is None or (record.reason != "reported" and not record.replayed_as):
+            return  # it died of something else, and the desk was told then; news only to who has tried again since
         text = self.texts.notice(
             "failed",
             number=journal.number,

@@ -3,7 +3,7 @@
 local now, old = now_ms(), ARGV[1]
 if call('ZREM', P .. 'dead', old) == 0 then return {} end
 local mid = message_of(old)
-local d = call('HMGET', P .. 'd:' .. old, 'to', 'n', 'p', 'done')
+local d = call('HMGET', P .. 'd:' .. old, 'to', 'n', 'p', 'done', 'ps')
 local m = P .. 'm:' .. mid
 local dest = ARGV[2] ~= '' and ARGV[2] or d[1]
 local dests = call('HGET', m, 'd') .. ' ' .. dest
@@ -12,9 +12,12 @@ local new = mid .. '-' .. count
 call('HSET', m, 'd', dests)
 call('HINCRBY', m, 'open', 1)
 call('HSET', P .. 'd:' .. new, 'to', dest, 's', 'queued', 'n', d[2], 're', old, 'by', ARGV[4])
--- Parts that were accepted before it died are not sent a second time to the same destination.
+-- Parts that were accepted before it died are not sent a second time to the same destination, unless one was reported
+-- not to have arrived: then from that one on.
 if dest == d[1] and d[3] and not d[4] then
-  call('HSET', P .. 'd:' .. new, 'p', d[3], 'ps', string.rep('a', tonumber(d[3])))
+  local failed = string.find(d[5] or '', 'x', 1, true)
+  local p = failed and failed - 1 or tonumber(d[3])
+  if p > 0 then call('HSET', P .. 'd:' .. new, 'p', p, 'ps', string.rep('a', p)) end
 end
 call('HSET', P .. 'd:' .. old, 'replayed', new)
 ended(old, ARGV[3])

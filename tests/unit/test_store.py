@@ -641,6 +641,19 @@ async def test_a_replay_does_not_send_accepted_parts_again(store: Store) -> None
     assert lane.head is not None and lane.head.part == 0, "somebody else has had nothing of it"
 
 
+async def test_a_replay_sends_again_from_the_part_that_was_reported_lost(store: Store) -> None:
+    """It was accepted, but passing over it would leave it out for ever."""
+    accepted = await incoming(store, "x", "shop")
+    lane = await take_one(store, "shop")
+    for queue_id in ("q1", "q2"):
+        await end(store, lane, "part", "shop", remote_id=queue_id)
+    await end(store, lane, "dead", "shop", reason="rejected")
+    assert await report(store, "q2", ReportStatus.FAILED, "blocked") == ("changed", "failed")
+    await store.replay(f"{accepted.message_id}-1")
+    again = await take_one(store, "shop")
+    assert again.head is not None and again.head.part == 1
+
+
 async def test_a_replay_of_what_failed_later_is_sent_as_a_whole(store: Store) -> None:
     accepted = await incoming(store, "x", "shop")
     await end(store, await take_one(store, "shop"), "ok", "shop", remote_id="q1")

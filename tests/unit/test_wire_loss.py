@@ -62,6 +62,35 @@ async def test_stopping_while_the_connection_is_lost(store_server: StoreServer, 
                 await wire.stop()
 
 
+async def test_a_pause_ends_when_the_connection_stands_again(store_server: StoreServer, tmp_path: Path) -> None:
+    """Whoever has a result to write down does not sleep on when the store is back; while it stands, a pause is one."""
+    async with FaultyProxy(store_server.url, tmp_path) as proxy:
+
+        async def locate() -> Endpoint:
+            return Endpoint(path=proxy.path)
+
+        wire = Wire(locate, scripts={"one": "return 1"}, timeout_s=2.0)
+        await wire.start()
+        loop = asyncio.get_running_loop()
+        try:
+            began = loop.time()
+            await wire.pause(0.1)
+            assert loop.time() - began >= 0.09
+            proxy.faults.refuse = True
+            proxy.cut()
+            while wire.connected:
+                await asyncio.sleep(0.01)
+            began = loop.time()
+            await wire.pause(0.1)
+            assert loop.time() - began >= 0.09, "and while it is down it is no longer than asked for"
+            loop.call_later(0.2, setattr, proxy.faults, "refuse", False)
+            began = loop.time()
+            await wire.pause(30)
+            assert loop.time() - began < 3 and wire.connected and wire.connections == 2
+        finally:
+            await wire.stop()
+
+
 async def test_answers_nobody_waits_for_are_not_taken_for_others(store_server: StoreServer, tmp_path: Path) -> None:
     async with FaultyProxy(store_server.url, tmp_path) as proxy:
 
