@@ -75,9 +75,6 @@ save ""
 maxmemory 0
 maxmemory-policy noeviction
 stop-writes-on-bgsave-error no
-# Messages and log lines are longer than the 64 bytes up to which a hash is kept in one piece; in many pieces each takes
-# a fifth more memory. The old name, which all versions know.
-hash-max-ziplist-value 4096
 """
 
 INSTALL_HINT: Final = (

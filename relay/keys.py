@@ -20,9 +20,13 @@ P m:<message>              hash    k o n at e raw d open (kind, origin, number, 
                                    time, envelope JSON, raw body, deliveries,   ended; dead letters hold it
                                    how many still open)
 P d:<delivery>             hash    to s n t p ps l r due reason words dead      `retention` after it ended; a dead
-                                   done re by (destination, state, number,      letter until dropped or replayed
-                                   tries, part, part states, log, remote ids)
-P log:<n>                  zset    message ids by time                          its entries, and it, by `retention`
+                                   done re by one (destination, state, number,  letter until dropped or replayed
+                                   tries, part, part states, log, remote ids;
+                                   one: there was no other delivery, so the
+                                   message's `open` is not counted down)
+P log:<n>                  zset    message ids by time                          its entries, and it, by `retention` and
+                                                                                a sixty-fourth, in which it is trimmed
+                                                                                once
 P lane:<dest>:<n>          list    delivery ids in order                        while something waits
 P lock:<dest>:<n>          hash    g t w (generation, token, holder)            while something waits
 P lanes:<dest>             zset    n of every lane with something in it, by     while something waits
@@ -31,7 +35,9 @@ P arq:<dest>               zset    arq's queue: job id by due time, or by the   
                                    end of its lease
 arq:job:<dest>:<n>:<g>     string  arq's job, JSON; arguments are ids only      with its lane: no expiry, because an
                                                                                 expired payload is a lost message
-                                                                                to plain arq (RELIABILITY A2, A8)
+                                                                                to plain arq (RELIABILITY A2, A8); a
+                                                                                lane given away at acceptance has none
+                                                                                until it sleeps or is claimed
 P dest:<dest>              hash    paused open probe prober pause fails words   for ever, a few fields
                                    since swept (prober: token of the breaker's
                                    probe; swept: when lanes were last swept)

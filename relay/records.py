@@ -88,7 +88,7 @@ class Claimed:
 
 @dataclass(slots=True, kw_only=True)
 class Finish:
-    """What to write about one attempt; see finish.lua for the verdicts."""
+    """What to write about one attempt; see finish.lua and fail.lua for the verdicts."""
 
     verdict: str
     line: bytes = b""

@@ -14,7 +14,7 @@ BEFORE_DEADLINE_S = 2.0
 
 @value
 class Settled:
-    """`verdict` is what finish.lua takes; `reason` is set for dead letters."""
+    """`verdict` is what finish.lua or fail.lua takes; `reason` is set for dead letters."""
 
     verdict: str
     delay_s: float = 0.0

@@ -1,6 +1,6 @@
--- An arq job stands for every lane with something in it. Armed means that the job of the lane's present generation is in
--- the queue, whether due, asleep or (its score being the end of the lease) running. The generation makes the id unique
--- per drain (RELIABILITY A9).
+-- An arq job stands for every lane with something in it. Armed means that the job of the lane's present generation is
+-- in the queue, whether due, asleep or (its score being the end of the lease) running. The generation makes the id
+-- unique per drain (RELIABILITY A9).
 
 -- A job for a lane that has none. Returns its generation.
 local function wake(dest, n, now)
@@ -14,8 +14,8 @@ local function wake(dest, n, now)
   return g
 end
 
--- Makes sure a job stands for the lane; looking for the job itself instead of keeping a flag heals lost jobs by the way.
--- Returns the new generation, false for a lane that was armed already.
+-- Makes sure a job stands for the lane; looking for the job itself instead of keeping a flag heals lost jobs by the
+-- way. Returns the new generation, false for a lane that was armed already.
 local function arm(dest, n, now)
   local g = call('HGET', lock_key(dest, n), 'g')
   if g then

@@ -37,7 +37,8 @@ while taken < want do
       local record = records[i]
       if not record then describe(dest, n, g, job, now) end
       local known = not record or string.find(record, '"f":"drain"', 1, true)
-      out[#out + 1] = { n, job, string.format('%d', token), had[2] and '1' or '0', known and '' or record, unpack(first) }
+      out[#out + 1] = { n, job, string.format('%d', token), had[2] and '1' or '0', known and '' or record,
+        unpack(first) }
     elseif not n then
       -- Not one of ours: another version's job, or somebody else's. The worker makes a dead letter of it.
       out[#out + 1] = { '', job, '0', '0', records[i] or '' }

@@ -7,8 +7,8 @@ local function is_written(was, before)
   return before ~= '' and (was[1] or '0') .. '/' .. (was[2] or '0') ~= before
 end
 
--- Gives the lane back until `due`. One that was given away at acceptance (its token is its generation) has no job record
--- yet.
+-- Gives the lane back until `due`. One that was given away at acceptance (its token is its generation) has no job
+-- record yet.
 local function sleep(dest, n, job, token, due, state, news, rung)
   call('HDEL', lock_key(dest, n), 't', 'w')
   call('ZADD', queue_key(dest), due, job)

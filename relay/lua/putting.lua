@@ -21,8 +21,8 @@ local function forget(log, now, retention, before)
 end
 
 -- Journals a message and appends one delivery per destination to its lane. Lanes that were empty are given to `taker`
--- where `takes` (" a b ") names their destination. Returns the destinations whose lane was asleep and has just been armed
--- or given, and the generation of each that was given, else "".
+-- where `takes` (" a b ") names their destination. Returns the destinations whose lane was asleep and has just been
+-- armed or given, and the generation of each that was given, else "".
 local function put(now, mid, kind, origin, n, e, raw, dests, retention, before, takes, taker, lease)
   local key = P .. 'm:' .. mid
   -- What is asked for first stands first: the store looks through a small hash from its beginning.

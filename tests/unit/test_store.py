@@ -310,6 +310,64 @@ async def test_acceptance_may_give_a_sleeping_lane_to_a_worker_at_once(store: St
     assert (await end(store, Held(**{**fields(lane), "head": found.head}), "ok")).status == "done"
 
 
+async def test_a_lane_given_away_gets_its_job_record_when_it_waits(store: Store) -> None:
+    """What runs at once needs none; what sleeps, was given back or taken over has one, as arq keeps them."""
+    for user, verdict in (("a", "retry"), ("b", "hold")):
+        ((_, lane),) = (await incoming(store, "1", user=user, taker="w1", takes=["desk"])).held
+        assert not await store.redis.exists(f"arq:job:{lane.job}")
+        assert (await end(store, lane, verdict, delay_ms=60_000)).status == "asleep"
+        assert b'"f":"drain"' in (await store.redis.get(f"arq:job:{lane.job}") or b"")
+    ((_, lane),) = (await incoming(store, "1", user="c", taker="w1", takes=["desk"])).held
+    await store.release("desk", [lane])
+    assert await store.redis.exists(f"arq:job:{lane.job}")
+    ((_, lane),) = (await incoming(store, "1", user="d", taker="w1", takes=["desk"])).held
+    await asyncio.sleep(0.22)
+    taken = {x.job for x in (await take(store, worker="w2")).lanes}
+    assert lane.job in taken and await store.redis.exists(f"arq:job:{lane.job}")
+
+
+async def test_a_lane_that_is_healed_is_not_given_away_with_the_wrong_head(store: Store) -> None:
+    await incoming(store, "1")
+    await store.redis.delete(store.key("arq:desk"))
+    second = await incoming(store, "2", taker="w1", takes=["desk"])
+    assert second.held == () and second.woken == ("desk",)
+    assert await drain(store) == ["1", "2"]
+
+
+async def test_a_lock_that_outlived_its_lane_holds_nothing_up(store: Store) -> None:
+    for takes in ([], ["desk"]):
+        await incoming(store, "lost", taker="w1", takes=takes)
+        before = await take(store, worker="w1") if not takes else None
+        await store.redis.delete(store.key("lane:desk:1"))
+        found = await incoming(store, "2")
+        assert found.woken == ("desk",)
+        lane = await take_one(store, worker="w2")
+        assert text_of(lane) == "2" and not lane.taken_over
+        if before is not None:
+            assert (await end(store, before.lanes[0], "ok")).status == "stale"
+        assert (await end(store, lane, "ok")).status == "done"
+        await asyncio.sleep(0.22)
+        assert (await take(store)).lanes == ()
+        assert await store.redis.keys("arq:job:*") == [] and (await store.destination("desk")).lanes == 0
+
+
+async def test_a_replayed_message_stays_until_its_replay_has_ended(store: Store) -> None:
+    """Its only delivery ended, failed after all by a report, and was replayed; or died and was replayed."""
+    accepted = await incoming(store, "x", "shop")
+    mid = accepted.message_id
+    await end(store, await take_one(store, "shop"), "ok", "shop", remote_id="q1")
+    assert await ttl(store, f"m:{mid}") > 0
+    await report(store, "q1", ReportStatus.FAILED)
+    died = await bury(store)
+    for old, dest in ((f"{mid}-1", "shop"), (died, "desk")):
+        m = f"m:{old[:-2]}"
+        assert await ttl(store, m) == -1
+        assert await store.replay(old) is not None
+        assert await ttl(store, m) == -1 and await ttl(store, f"d:{old}") > 0
+        assert await end(store, await take_one(store, dest), "ok", dest)
+        assert await ttl(store, m) > 0
+
+
 async def test_a_lane_given_to_a_worker_that_dies_moves_on_when_the_lease_ends(store: Store) -> None:
     (given,) = (await incoming(store, "1", taker="w1", takes=["desk"])).held
     assert (await take(store, worker="w2")).lanes == ()
