@@ -7,7 +7,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import psutil
 
 from tests.harness import Ledger, Tally
 
@@ -147,6 +149,38 @@ def experiment(
         return run
 
     return register
+
+
+class Disturbance:
+    """How far a latency measured here can be believed: the longest time for which this very process, which is sender,
+    receiver and clock in one, was not let run, and the share of the machine that was taken by others (steal)."""
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+        self.stolen = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._before = psutil.cpu_times()
+        self._task = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        after = psutil.cpu_times()
+        passed = sum(after) - sum(self._before)
+        self.stolen = (getattr(after, "steal", 0.0) - getattr(self._before, "steal", 0.0)) / passed if passed else 0.0
+
+    async def _watch(self) -> None:
+        pause_s = 0.01
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(pause_s)
+            self.longest_s = max(self.longest_s, time.monotonic() - began - pause_s)
+
+    def __str__(self) -> str:
+        return f"this process stood still for up to {self.longest_s * 1000:.0f} ms, {self.stolen:.0%} of the CPU stolen"
 
 
 # --- pure helpers -----------------------------------------------------------------------------------------------------

@@ -301,11 +301,14 @@ async def restored(folder: Path, report: Report, *, rounds: int, conversations: 
         customer = bench.customer()
         again = 0
         for _ in range(rounds):
+            async with bench.redis() as client:
+                await client.config_set("auto-aof-rewrite-percentage", 0)
             async with bench.held():
                 await customer.write_all(conversations, each)
             got = len(bench.panel.ledger.taken)
             await bench.panel.arrived(got + conversations, 30)
-            # The file only grows here: a copy of it is the file as it was at some moment meanwhile.
+            # The file only grows, as long as it is not written anew in short: so a copy of it is the file as it was at
+            # some moment meanwhile.
             await asyncio.to_thread(shutil.copytree, data / "appendonlydir", folder / "backup", dirs_exist_ok=True)
             at = len(bench.panel.ledger.taken)
             await asyncio.sleep(1.0)

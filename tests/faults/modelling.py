@@ -82,6 +82,14 @@ class Lanes(RuleBasedStateMachine):
             self._at_head(lane)
             self.held.append((worker, lane))
 
+    @rule(worker=WORKERS, most=st.integers(min_value=1, max_value=3))
+    def claim_unheard(self, worker: str, most: int) -> None:
+        """The answer to a claim is lost; the worker asks for what it holds and does not know of, and keeps the rest."""
+        claimed = self.run(self.store.claim(DESK, worker, most))
+        known = [lane.job for name, lane in self.held if name == worker]
+        assert self.run(self.store.regain(DESK, worker, known)) == len(claimed.lanes), "others than those were given up"
+        self.stale += claimed.lanes
+
     def _at_head(self, lane: Any) -> None:
         assert lane.head is not None
         number = next(n for n, ids in self.waiting.items() if lane.head.delivery_id in ids)
