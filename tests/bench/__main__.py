@@ -51,7 +51,9 @@ def say(text: str) -> None:
 
 
 async def bench(chosen: Sequence[Subject], wanted: Sequence[str], plan: Plan, where: Path, rows: list[Row]) -> None:
-    """All rounds, into `rows`: each takes every subject once, so that what else the machine does hits all alike."""
+    """All rounds, into `rows`. In each all subjects are there at once and take turns, mode by mode, so that what is
+    compared was measured within seconds: whatever else the machine does, and its host, hits all alike. Those whose turn
+    it is not wait, which costs them next to nothing (see the mode `idle`)."""
     sink = Sink()
     await sink.start()
     library = slow_disk.build(where) if any(m in wanted for m in modes.ON_A_SLOW_DISK) else None
@@ -59,19 +61,19 @@ async def bench(chosen: Sequence[Subject], wanted: Sequence[str], plan: Plan, wh
         say("The slow disk is left out: it needs a C compiler (cc, gcc or clang), and there is none that works here.")
     try:
         for number in range(1, plan.rounds + 1):
-            for subject in chosen:
-                normal = [m for m in modes.ON_THIS_DISK if m in wanted]
-                await _one(subject, normal, number, sink, plan, where, None, rows)
-            for subject in chosen:
-                slowed = [m for m in modes.ON_A_SLOW_DISK if m in wanted]
-                if library is not None and subject.name in SLOW_DISK_SUBJECTS:
-                    await _one(subject, slowed, number, sink, plan, where, library, rows)
+            turn = (number - 1) % len(chosen)  # nobody is always the first
+            order = [*chosen[turn:], *chosen[:turn]]
+            await _round(order, [m for m in modes.ON_THIS_DISK if m in wanted], number, sink, plan, where, None, rows)
+            if library is not None:
+                slowed = [s for s in order if s.name in SLOW_DISK_SUBJECTS]
+                on_it = [m for m in modes.ON_A_SLOW_DISK if m in wanted]
+                await _round(slowed, on_it, number, sink, plan, where, library, rows)
     finally:
         await sink.stop()
 
 
-async def _one(
-    subject: Subject,
+async def _round(
+    order: Sequence[Subject],
     wanted: Sequence[str],
     number: int,
     sink: Sink,
@@ -80,21 +82,39 @@ async def _one(
     library: Path | None,
     rows: list[Row],
 ) -> None:
+    """Every mode once with every subject."""
     if not wanted:
         return
-    place = Path(tempfile.mkdtemp(prefix="s", dir=where))
+    drivers: dict[str, Driver] = {}
+    place = Path(tempfile.mkdtemp(prefix="r", dir=where))
+
+    def broken_off(subject: Subject, why: Exception) -> None:
+        drivers.pop(subject.name, None)
+        say(f"round {number}: {subject.name}: broken off: {why}\n{subject.said()}")
+
     try:
-        await subject.start(place, sink.url, library)
-        driver = Driver(sink, subject.target)
-        await warm_up(driver, sink, replace(plan, warm_up=100) if library else plan)
+        for i, subject in enumerate(order):
+            try:
+                (place / str(i)).mkdir()
+                await subject.start(place / str(i), sink.url, library)
+                driver = drivers[subject.name] = Driver(sink, subject.target)
+                await warm_up(driver, sink, replace(plan, warm_up=100) if library else plan)
+            except (DidNotStart, RuntimeError, OSError) as e:
+                broken_off(subject, e)
         for mode in wanted:
-            row = await measure(mode, number, subject, driver, sink, plan)
-            rows.append(row)
-            say(f"round {number}: {subject.name}: {mode}: {_short(row)}")
-    except (DidNotStart, RuntimeError, OSError) as e:
-        say(f"round {number}: {subject.name}: broken off: {e}\n{subject.said()}")
+            for subject in order:
+                if subject.name not in drivers:
+                    continue
+                try:
+                    row = await measure(mode, number, subject, drivers[subject.name], sink, plan)
+                except (RuntimeError, OSError) as e:
+                    broken_off(subject, e)
+                    continue
+                rows.append(row)
+                say(f"round {number}: {subject.name}: {mode}: {_short(row)}")
     finally:
-        await subject.stop()
+        for subject in order:
+            await subject.stop()
         shutil.rmtree(place, ignore_errors=True)
 
 
