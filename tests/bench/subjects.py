@@ -201,6 +201,7 @@ class PlainArq(Subject):
         await super().stop()
         if self.store is not None:
             await self.store.stop()
+            self.store = None  # the next start may have another
 
 
 CONFIG = """\
@@ -284,3 +285,4 @@ class Relay(Subject):
         await super().stop()
         if self.store is not None:
             await self.store.stop()
+            self.store = None  # the next start may have another
