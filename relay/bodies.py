@@ -49,10 +49,12 @@ async def read(request: web.BaseRequest, tail: str, *, limit: int, spool: Path) 
             raise
     else:
         if request.content.is_eof():  # it has come with the headers: nothing to wait for
-            body = await _bytes(request, limit)
+            body = _arrived(request)
         else:
             async with asyncio.timeout(BODY_TIME_S):
                 body = await _bytes(request, limit)
+        if len(body) > limit:
+            raise PayloadTooLarge(f"The body may hold at most {limit} bytes.")
         if content_type == "application/x-www-form-urlencoded":
             form = _urlencoded(body, request.charset)
     return RawRequest(
@@ -79,26 +81,26 @@ def forget(uploads: Iterable[Upload]) -> None:
         upload.path.unlink(missing_ok=True)
 
 
+def _arrived(request: web.BaseRequest) -> bytes:
+    try:
+        return request.content.read_nowait()
+    except (*_BROKEN, ValueError) as e:
+        raise MalformedPayload("The body broke off.") from e
+
+
 async def _bytes(request: web.BaseRequest, limit: int) -> bytes:
     if not request.can_read_body:
         return b""
+    chunks, size = [], 0
     try:
-        data = await request.content.readany()
-        if request.content.at_eof():
-            whole = data
-        else:
-            chunks, size = [data], len(data)
-            async for chunk in request.content.iter_any():
-                size += len(chunk)
-                if size > limit:
-                    raise PayloadTooLarge(f"The body may hold at most {limit} bytes.")
-                chunks.append(chunk)
-            whole = b"".join(chunks)
+        async for chunk in request.content.iter_any():
+            size += len(chunk)
+            if size > limit:
+                raise PayloadTooLarge(f"The body may hold at most {limit} bytes.")
+            chunks.append(chunk)
     except (*_BROKEN, ValueError) as e:
         raise MalformedPayload("The body broke off.") from e
-    if len(whole) > limit:
-        raise PayloadTooLarge(f"The body may hold at most {limit} bytes.")
-    return whole
+    return b"".join(chunks)
 
 
 def _urlencoded(body: bytes, charset: str | None) -> list[tuple[str, str]]:

@@ -79,12 +79,8 @@ ECHO_TTL_S = 72 * 3600.0
 
 def digest(parts: Iterable[str]) -> str:
     """A short, collision-safe name for a tuple of strings: each part is preceded by its length (RELIABILITY 3.1)."""
-    h = hashlib.blake2s(digest_size=16)
-    for part in parts:
-        raw = part.encode("utf-8", "surrogatepass")
-        h.update(b"%d:" % len(raw))
-        h.update(raw)
-    return h.hexdigest()
+    raw = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return hashlib.blake2s(b"".join([b"%d:%b" % (len(r), r) for r in raw]), digest_size=16).hexdigest()
 
 
 def seen(account: str, identity: Iterable[str]) -> str:
