@@ -54,9 +54,12 @@ class Exchange(asyncio.Protocol):
 
     def close(self) -> None:
         """Close it; whoever waits for an answer is told."""
-        if self.transport is not None:
-            self.transport.close()
-            self.transport = None
+        transport, self.transport = self.transport, None
+        if transport is not None:
+            if transport.get_write_buffer_size():
+                transport.abort()  # a peer that takes nothing would hold on to it for ever
+            else:
+                transport.close()
         self._fail(aiohttp.ClientConnectionError("Connection closed"))
 
     def abort(self) -> None:

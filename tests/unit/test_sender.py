@@ -492,6 +492,38 @@ async def test_an_early_answer_ends_a_long_upload(tmp_path: Path):
     assert path.exists()
 
 
+async def test_a_peer_that_takes_nothing_holds_no_connection(tmp_path: Path):
+    path = tmp_path / "held"
+    path.write_bytes(b"z" * 20_000_000)
+
+    async def open_file(part: FilePart) -> LocalFile:
+        return LocalFile(path=path, size=20_000_000, mime="image/png", filename="a.png", temporary=False)
+
+    over = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await over.wait()
+        writer.close()
+
+    def ours(port: int) -> list[str]:
+        return [c.status for c in psutil.Process().net_connections() if c.raddr and c.raddr.port == port]
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server, Sender(open_file=open_file) as sender:
+        port = server.sockets[0].getsockname()[1]
+        file = FilePart(field="a", filename="a.png", mime="", file_id="x")
+        url = f"http://127.0.0.1:{port}/"
+        request = OutboundRequest(method="POST", url=url, safe_url="", files=(file,), timeout_s=0.3)
+        error = await failing(sender, request)
+        assert (error.reason, error.certain) == ("timeout", False)
+        await asyncio.sleep(0.05)
+        assert ours(port) == []
+        over.set()
+        await asyncio.sleep(0.05)
+
+
 async def test_a_file_that_shrinks_while_it_is_sent_is_no_success(tmp_path: Path):
     path = tmp_path / "held"
     path.write_bytes(b"z" * 1_000_000)
