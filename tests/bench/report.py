@@ -10,6 +10,7 @@ from tests.bench.modes import IDLE, PACED, SLOW_DISK_PACED, Row
 
 FORWARDER = "forwarder"
 NOISY = 0.05  # of the machine
+TOO_NOISY = 0.15
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -22,14 +23,25 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 class Figures:
-    """All rows of a run, asked by mode and subject."""
+    """All rows of a run, asked by mode and subject.
+
+    What was measured while others took much of the machine says nothing about the subject, for good or ill: a slowed
+    forwarder flatters all others. Where there are quieter rounds, speeds and ratios are theirs; nothing lost, doubled
+    or out of order is ever left out.
+    """
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
 
     def of(self, mode: str, subject: str) -> list[Row]:
-        """One row per round."""
-        return [r for r in self.rows if r.mode == mode and r.subject == subject]
+        """One row per round; where there is a quiet one, only those."""
+        all_of_them = [r for r in self.rows if r.mode == mode and r.subject == subject]
+        return [r for r in all_of_them if r.others <= TOO_NOISY] or all_of_them
+
+    @property
+    def left_out(self) -> int:
+        """How many rows `of` never gives."""
+        return len(self.rows) - sum(len(self.of(m, s)) for m in self.modes() for s in self.subjects(m))
 
     def subjects(self, mode: str) -> list[str]:
         return list(dict.fromkeys(r.subject for r in self.rows if r.mode == mode))
@@ -49,16 +61,16 @@ class Figures:
 
     def total(self, value: Callable[[Tally], int], mode: str, subject: str) -> int:
         """The sum over the rounds."""
-        return sum(value(r.tally) for r in self.of(mode, subject) if r.tally is not None)
+        return sum(value(r.tally) for r in self.rows if r.mode == mode and r.subject == subject and r.tally is not None)
 
     def ratio(self, mode: str, subject: str, base: str) -> float | None:
-        """Messages/s against `base`: the median of the rounds' own ratios."""
+        """Messages/s against `base`: the median of the rounds' own ratios, or that of the medians where the two have no
+        quiet round in common."""
         other = {r.round: r.tally.relayed_per_s for r in self.of(mode, base) if r.tally is not None}
-        found = [
-            r.tally.relayed_per_s / other[r.round]
-            for r in self.of(mode, subject)
-            if r.tally is not None and other.get(r.round)
-        ]
+        own = {r.round: r.tally.relayed_per_s for r in self.of(mode, subject) if r.tally is not None}
+        found = [rate / other[n] for n, rate in own.items() if other.get(n)]
+        if not found and own and other and median(other.values()):
+            return median(own.values()) / median(other.values())
         return median(found) if found else None
 
     def cpu_ratio(self, mode: str, subject: str, base: str) -> float | None:
@@ -164,15 +176,19 @@ def incomplete(figures: Figures, rounds: int) -> str:
         f"{subject} ({mode}): {len(found)}"
         for mode in figures.modes()
         for subject in figures.subjects(mode)
-        if len(found := figures.of(mode, subject)) < rounds
+        if len(found := [r for r in figures.rows if r.mode == mode and r.subject == subject]) < rounds
     ]
     return f"Fewer than {rounds} rounds, because a run was broken off: {'; '.join(short)}." if short else ""
 
 
 def noise(figures: Figures) -> str:
-    """A sentence on what else this machine did."""
+    """Sentences on what else this machine did."""
     shares = sorted(r.others for r in figures.rows)
     if not shares:
         return ""
-    said = f"Other processes took {shares[len(shares) // 2]:.0%} of the machine (median; at most {shares[-1]:.0%})"
-    return said + (": these figures are doubtful, measure again on a quiet machine." if shares[-1] > NOISY else ".")
+    typical = shares[len(shares) // 2]
+    said = f"Other processes, and the host, took {typical:.0%} of the machine (median; at most {shares[-1]:.0%})"
+    if figures.left_out:
+        said += f"; {figures.left_out} of {len(shares)} measurements, with more than {TOO_NOISY:.0%}, are left out"
+    kept = [r.others for m in figures.modes() for s in figures.subjects(m) for r in figures.of(m, s)]
+    return said + (": these figures are doubtful, measure again on a quiet machine." if max(kept) > NOISY else ".")

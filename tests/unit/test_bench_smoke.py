@@ -232,6 +232,22 @@ def test_a_busy_machine_is_said_to_be_one() -> None:
     assert "doubtful" not in noise(Figures([_row("forwarder", 1, 1000.0, others=0.01)]))
 
 
+def test_what_was_measured_in_the_noise_is_left_out_but_not_what_went_wrong_in_it() -> None:
+    noisy = _row("forwarder", 2, 100.0, others=0.5)
+    rows = [_row("forwarder", 1, 1000.0), noisy, _row("run, always", 1, 800.0), _row("run, always", 2, 900.0)]
+    figures = Figures(rows)
+    assert figures.ratio(SATURATED, "run, always", "forwarder") == pytest.approx(0.8)
+    assert figures.left_out == 1
+    assert "1 of 4 measurements" in noise(figures)
+    assert figures.total(lambda t: t.arrived, SATURATED, "forwarder") == 4
+    # No quiet round in common: the medians are compared.
+    apart = Figures([noisy, _row("forwarder", 1, 1000.0), _row("run, always", 2, 900.0)])
+    assert apart.ratio(SATURATED, "run, always", "forwarder") == pytest.approx(0.9)
+    # Nothing quiet at all: what there is, and it is said.
+    assert Figures([noisy]).tallied(SATURATED, "forwarder", lambda t: t.relayed_per_s) == pytest.approx(100.0)
+    assert "doubtful" in noise(Figures([noisy]))
+
+
 def test_missing_rounds_are_named() -> None:
     figures = Figures([_row("forwarder", 1, 1000.0), _row("forwarder", 2, 900.0), _row("run, always", 1, 800.0)])
     assert "run, always (saturated): 1" in incomplete(figures, 2)
