@@ -98,6 +98,8 @@ class Exchange(asyncio.Protocol):
             return status, headers, content
         finally:
             self._answer = None  # nobody asks any more; closing it now tells nobody
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # seen, also where the body's iterator failed first
 
     async def _stream(
         self, transport: asyncio.Transport, body: AsyncGenerator[bytes, None], answer: asyncio.Future[Answer]
