@@ -51,11 +51,14 @@ INSTA_TOKEN = "TESTS-00000-INSTA-00000-00000"
 # --- small things -----------------------------------------------------------------------------------------------------
 
 
+_dice = random.SystemRandom()  # not the one that tests seed: two suites at once would draw the same ports
+
+
 def free_port() -> int:
     """A port that nobody listens on. Below those that the system gives to outgoing connections (ip_local_port_range),
     so that none of them takes it before the relay does, or while it is down."""
     while True:
-        port = random.randint(20_000, 32_000)
+        port = _dice.randint(20_000, 32_000)
         with socket.socket() as s, contextlib.suppress(OSError):
             s.bind(("127.0.0.1", port))
             return port
