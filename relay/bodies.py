@@ -22,6 +22,8 @@ from relay.errors import MalformedPayload, PayloadTooLarge
 from relay.model import Upload
 
 BODY_TIME_S = 20.0
+MULTIPART = "multipart/form-data"
+URLENCODED = "application/x-www-form-urlencoded"
 MAX_FIELDS = 1000
 MAX_FIELD_BYTES = 1024 * 1024
 _CHUNK = 64 * 1024
@@ -40,7 +42,7 @@ async def read(request: web.BaseRequest, tail: str, *, limit: int, spool: Path) 
     uploads: list[Upload] = []
     form: list[tuple[str, str]] = []
     body = b""
-    if content_type == "multipart/form-data":
+    if content_type == MULTIPART:
         try:
             async with asyncio.timeout(BODY_TIME_S):
                 await _multipart(request, form, uploads, limit, spool)
@@ -48,14 +50,9 @@ async def read(request: web.BaseRequest, tail: str, *, limit: int, spool: Path) 
             forget(uploads)
             raise
     else:
-        if request.content.is_eof():  # it has come with the headers: nothing to wait for
-            body = _arrived(request)
-        else:
-            async with asyncio.timeout(BODY_TIME_S):
-                body = await _bytes(request, limit)
-        if len(body) > limit:
-            raise PayloadTooLarge(f"The body may hold at most {limit} bytes.")
-        if content_type == "application/x-www-form-urlencoded":
+        async with asyncio.timeout(BODY_TIME_S):
+            body = await _bytes(request, limit)
+        if content_type == URLENCODED:
             form = _urlencoded(body, request.charset)
     return RawRequest(
         method=request.method,
@@ -69,6 +66,28 @@ async def read(request: web.BaseRequest, tail: str, *, limit: int, spool: Path) 
     )
 
 
+def is_plain(content_type: str) -> bool:
+    """Whether `whole` can read a body with this Content-Type."""
+    kind = _content_type(content_type)
+    return kind != MULTIPART and (kind != URLENCODED or "charset" not in content_type.lower())
+
+
+def whole(headers: Mapping[str, str], body: bytes, tail: str, *, limit: int) -> RawRequest:
+    """A POST whose body has come, without a query; `limit` in bytes. Raises PayloadTooLarge, MalformedPayload."""
+    if len(body) > limit:
+        raise PayloadTooLarge(f"The body may hold at most {limit} bytes.")
+    content_type = _content_type(headers.get("Content-Type", ""))
+    return RawRequest(
+        method="POST",
+        tail=tail,
+        headers=headers,
+        query=_NO_QUERY,
+        body=body,
+        content_type=content_type,
+        form=tuple(_urlencoded(body, None)) if content_type == URLENCODED else (),
+    )
+
+
 @lru_cache(maxsize=256)
 def _content_type(header: str) -> str:
     """Its type in lower case, without parameters."""
@@ -79,13 +98,6 @@ def forget(uploads: Iterable[Upload]) -> None:
     """Remove spooled files."""
     for upload in uploads:
         upload.path.unlink(missing_ok=True)
-
-
-def _arrived(request: web.BaseRequest) -> bytes:
-    try:
-        return request.content.read_nowait()
-    except (*_BROKEN, ValueError) as e:
-        raise MalformedPayload("The body broke off.") from e
 
 
 async def _bytes(request: web.BaseRequest, limit: int) -> bytes:

@@ -19,12 +19,12 @@ from aiohttp import web
 from hiredis import ReplyError
 
 from relay import bodies
-from relay.acknowledgement import acknowledge
 from relay.contract import Answering, Lookup, RawRequest
 from relay.errors import MalformedPayload, PayloadTooLarge, StoreUnavailable, VerificationFailed
 from relay.intake import Intake, NoSuchContact
 from relay.metrics import Metrics
 from relay.registry import SECRET_TAIL, Connection, Registry
+from relay.reply import ACCEPTED, Reply, answered, said
 from relay.signing import check_hook_secret
 
 log = logging.getLogger("relay.hooks")
@@ -34,6 +34,8 @@ RETRY_AFTER_S = 5
 # A caller with a wrong key may ask this often a minute before it is told to slow down; right keys are never counted.
 WRONG_A_MINUTE = 120
 _SECRET_FIELDS = ("token", "key")
+_NOWHERE = said(404, "There is no such hook address.")
+_AWAY = said(503, "The store is away; please come back.", retry_after_s=RETRY_AFTER_S)
 
 
 class Hooks:
@@ -63,90 +65,106 @@ class Hooks:
         app.router.add_post(f"{PATH}{{account}}/{{tail}}", self.handle)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One hook, found by aiohttp's router."""
-        return await self.take(request, request.match_info["account"], request.match_info.get("tail", ""))
-
-    def straight(self, request: web.BaseRequest) -> tuple[str, str] | None:
-        """(account, tail) of a hook whose address needs no decoding, without asking the router, which would take a
-        tenth of the time a hook takes. None: ask it."""
-        path = request.rel_url.raw_path
-        if not path.startswith(PATH) or request.method != "POST" or "%" in path or "Expect" in request.headers:
-            return None
-        name, _, tail = path.removeprefix(PATH).partition("/")
-        return None if "/" in tail else (name, tail)
-
-    async def take(self, request: web.BaseRequest, name: str, tail: str) -> web.StreamResponse:
-        """POST /hooks/<name>[/<tail>]."""
+        """A hook that aiohttp has read and routed."""
         started = time.perf_counter()
+        name, tail, remote = request.match_info["account"], request.match_info.get("tail", ""), request.remote or ""
+        found = self._find(name, tail, remote)
+        if isinstance(found, Reply):
+            return found.response()
+        connection, tail = found
+        try:
+            raw = await bodies.read(request, tail, limit=self._limit(connection), spool=self.spool)
+            try:
+                reply = await self._take(connection, raw)
+            finally:
+                if raw.uploads:
+                    bodies.forget(raw.uploads)
+        except Exception as e:
+            reply = self._refused(connection, remote, e)
+        self.metrics.hook(name, reply.status, time.perf_counter() - started)
+        return reply.response()
+
+    async def take_whole(self, name: str, tail: str, headers: Mapping[str, str], body: bytes, remote: str) -> Reply:
+        """POST /hooks/<name>[/<tail>] with a plain body that has come. Raises only bugs."""
+        started = time.perf_counter()
+        found = self._find(name, tail, remote)
+        if isinstance(found, Reply):
+            return found
+        connection, tail = found
+        try:
+            raw = bodies.whole(headers, body, tail, limit=self._limit(connection))
+            reply = await self._take(connection, raw)
+        except Exception as e:
+            reply = self._refused(connection, remote, e)
+        self.metrics.hook(name, reply.status, time.perf_counter() - started)
+        return reply
+
+    def _find(self, name: str, tail: str, remote: str) -> tuple[Connection, str] | Reply:
+        """Whose hook it is, and the tail its bridge knows it by."""
         connection = self.registry.accounts.get(name)
         if connection is None:
-            return _say(404, "There is no such hook address.")
+            return _NOWHERE
         specified = connection.bridge.spec.hooks
         if SECRET_TAIL in specified:
             # The same answer as for an account that is not there: a stranger learns nothing.
             if not check_hook_secret(connection.secrets, tail):
-                return self._wrong_key(request, 404, "There is no such hook address.")
-            tail = SECRET_TAIL
-        elif tail not in specified:
+                return self._wrong_key(remote, _NOWHERE)
+            return connection, SECRET_TAIL
+        if tail not in specified:
             known = ", ".join(f"/hooks/{name}" + (f"/{t}" if t else "") for t in specified)
-            return _say(404, f"There is no such hook address; {name} has {known}.")
-        response = await self._read(request, connection, tail)
-        self.metrics.hook(name, response.status, time.perf_counter() - started)
-        return response
+            return said(404, f"There is no such hook address; {name} has {known}.")
+        return connection, tail
 
-    async def _read(self, request: web.BaseRequest, connection: Connection, tail: str) -> web.StreamResponse:
-        limit = min(self.max_body, connection.bridge.spec.max_body)
-        try:
-            raw = await bodies.read(request, tail, limit=limit, spool=self.spool)
-            try:
-                return await self._take(request, connection, raw)
-            finally:
-                if raw.uploads:
-                    bodies.forget(raw.uploads)
-        except PayloadTooLarge as e:
-            return _say(413, str(e))
-        except MalformedPayload as e:
-            log.info("%s: %s", connection.name, e)
-            return _say(400, str(e))
-        except VerificationFailed as e:
-            log.warning("%s: refused a hook: %s", connection.name, e)
-            return self._wrong_key(request, 401, str(e))
-        except TimeoutError:
-            return _say(408, f"The body did not come within {bodies.BODY_TIME_S:.0f} s.")
-        except StoreUnavailable as e:
-            log.error("%s: a hook was not accepted: %s", connection.name, e)
-            return _say(503, "The store is away; please come back.", retry_after_s=RETRY_AFTER_S)
-        except ReplyError:
-            log.exception("%s: a hook was not accepted: the store did not understand us", connection.name)
-            return _say(503, "The store is away; please come back.", retry_after_s=RETRY_AFTER_S)
+    def _limit(self, connection: Connection) -> int:
+        return min(self.max_body, connection.bridge.spec.max_body)
 
-    async def _take(self, request: web.BaseRequest, connection: Connection, raw: RawRequest) -> web.StreamResponse:
+    async def _take(self, connection: Connection, raw: RawRequest) -> Reply:
         bridge = connection.bridge
         verified = bridge.verify(raw)
         if (answering := self._answering.get(connection.name)) is not None and answering.answers(raw.tail):
-            status, value = await answering.answer(verified, self.lookups[connection.name])
-            return _json(status, value)
+            return answered(*await answering.answer(verified, self.lookups[connection.name]))
         body = _journalled(raw)
         for event in bridge.parse(verified):
             try:
                 taken = await self.intake.take(connection, event, body)
             except NoSuchContact as e:
-                return _say(404, str(e))
+                return said(404, str(e))
             self.metrics.event(connection.name, taken.what)
-        return acknowledge(request)
+        return ACCEPTED
 
-    def _wrong_key(self, request: web.BaseRequest, status: int, sentence: str) -> web.Response:
+    def _refused(self, connection: Connection, remote: str, error: Exception) -> Reply:
+        """Why a hook was not taken. What is not known to happen is raised again."""
+        match error:
+            case PayloadTooLarge():
+                return said(413, str(error))
+            case MalformedPayload():
+                log.info("%s: %s", connection.name, error)
+                return said(400, str(error))
+            case VerificationFailed():
+                log.warning("%s: refused a hook: %s", connection.name, error)
+                return self._wrong_key(remote, said(401, str(error)))
+            case TimeoutError():
+                return said(408, f"The body did not come within {bodies.BODY_TIME_S:.0f} s.")
+            case StoreUnavailable():
+                log.error("%s: a hook was not accepted: %s", connection.name, error)
+                return _AWAY
+            case ReplyError():
+                log.error(
+                    "%s: a hook was not accepted: the store did not understand us", connection.name, exc_info=error
+                )
+                return _AWAY
+        raise error
+
+    def _wrong_key(self, remote: str, otherwise: Reply) -> Reply:
         """The answer to a wrong key; 429 to too many. A right key is never held up by somebody else's wrong ones,
         which behind a proxy come from the same address."""
         now = time.monotonic()
         if len(self._wrong) > 10_000:
             self._wrong.clear()
-        tries = self._wrong.setdefault(request.remote or "", deque(maxlen=WRONG_A_MINUTE))
+        tries = self._wrong.setdefault(remote, deque(maxlen=WRONG_A_MINUTE))
         too_many = len(tries) == WRONG_A_MINUTE and tries[0] > now - 60
         tries.append(now)
-        if too_many:
-            return _say(429, "Too many wrong keys from here.", retry_after_s=60)
-        return _say(status, sentence)
+        return said(429, "Too many wrong keys from here.", retry_after_s=60) if too_many else otherwise
 
 
 def _journalled(raw: RawRequest) -> bytes:
@@ -167,14 +185,3 @@ def _without_token(body: bytes) -> bytes:
     if not isinstance(value, dict):
         return body
     return orjson.dumps({k: v for k, v in value.items() if k not in _SECRET_FIELDS})
-
-
-def _say(status: int, sentence: str, *, retry_after_s: int | None = None) -> web.Response:
-    response = _json(status, {"ok": False, "error": sentence})
-    if retry_after_s is not None:
-        response.headers["Retry-After"] = str(retry_after_s)
-    return response
-
-
-def _json(status: int, value: Any) -> web.Response:
-    return web.Response(status=status, body=orjson.dumps(value), content_type="application/json")

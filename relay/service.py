@@ -17,7 +17,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
 from hiredis import ReplyError
 
 from relay import web as webapp
@@ -30,6 +29,7 @@ from relay.embedded import EmbeddedStore
 from relay.errors import RelayError, StoreUnavailable
 from relay.fetch import Fetcher
 from relay.filesource import file_opener
+from relay.front import Front
 from relay.handing import Handing
 from relay.hooks import Hooks
 from relay.identity import Identities
@@ -120,7 +120,7 @@ class Service:
         self.warnings: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._worker_tasks: set[asyncio.Task[None]] = set()
-        self._runner: web.AppRunner | None = None
+        self._front: Front | None = None
         self._embedded: EmbeddedStore | None = None
         self._bell: Any = None
         self._socket: socket.socket | None = None
@@ -278,10 +278,9 @@ class Service:
             sandboxes=self.sandboxes,
             max_body=config.max_body,
         )
-        self._runner = webapp.Runner(app, hooks, shutdown_timeout=5.0)
-        await self._runner.setup()
         assert self._socket is not None
-        await web.SockSite(self._runner, self._socket).start()
+        self._front = Front(app, hooks, shutdown_timeout=5.0)
+        await self._front.start(self._socket)
 
     async def _start_workers(self) -> None:
         config = self.config
@@ -413,9 +412,9 @@ class Service:
             # The web half stays up meanwhile: what still comes in is durable, and waits for the next start.
             grace_s = self.config.delivery.timeout + 2
             await asyncio.gather(*(w.stop(grace_s) for w in self.workers.values()), return_exceptions=True)
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._front is not None:
+            await self._front.stop()
+            self._front = None
         await _cancel(list(self._tasks))
         for sender in self.senders.values():
             await sender.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from aiohttp import web
 
@@ -12,9 +11,6 @@ from relay.contract import Sandbox
 from relay.hooks import Hooks
 from relay.metrics import Metrics
 from relay.ready import Readiness
-
-# Long enough for a proxy's pool, short enough that a slow header ends (RELIABILITY 3.4).
-KEEPALIVE_S = 75.0
 
 
 def application(
@@ -54,25 +50,3 @@ def application(
     for name, sandbox in sandboxes.items():
         app.add_subapp(f"/sandbox/{name}", sandbox.app)
     return app
-
-
-class Runner(web.AppRunner):
-    """Serves the application, hooks first: they are nearly all there is to serve."""
-
-    def __init__(self, app: web.Application, hooks: Hooks | None, **options: Any) -> None:
-        super().__init__(app, access_log=None, keepalive_timeout=KEEPALIVE_S, handle_signals=False, **options)
-        self._hooks = hooks
-
-    async def _make_server(self) -> web.Server:
-        server = await super()._make_server()
-        hooks, others = self._hooks, server.request_handler
-        if hooks is None:
-            return server
-
-        async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            if (hook := hooks.straight(request)) is not None:
-                return await hooks.take(request, *hook)
-            return await others(request)
-
-        server.request_handler = handle
-        return server

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,12 +22,12 @@ import bridges
 from relay import bodies
 from relay.config import load
 from relay.errors import StoreUnavailable
+from relay.front import Front
 from relay.hooks import WRONG_A_MINUTE, Hooks
 from relay.intake import NoSuchContact, Taken
 from relay.metrics import Metrics
 from relay.registry import Registry, build
 from relay.templating import Templates
-from relay.web import Runner
 from tests.harness import INSTA_TOKEN, PANEL_HOOK_TOKEN, PANEL_TOKEN, SECRET_KEY, TEAM_KEY, insta_message
 
 CONFIG = f"""
@@ -93,14 +94,14 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     hooks = Hooks(registry, cast("Any", intake), {}, Metrics(), max_body=200_000, spool=spool)
     app = web.Application(client_max_size=200_000)
     hooks.add_routes(app)
-    runner = Runner(app, hooks, shutdown_timeout=1.0)
-    await runner.setup()
+    front = Front(app, hooks, shutdown_timeout=1.0)
+    listening = socket.create_server(("127.0.0.1", 0))
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await front.start(listening)
         async with aiohttp.ClientSession() as session:
-            yield Door(session, "http://{}:{}".format(*runner.addresses[0]), registry, intake, spool)
+            yield Door(session, "http://{}:{}".format(*listening.getsockname()), registry, intake, spool)
     finally:
-        await runner.cleanup()
+        await front.stop()
 
 
 async def test_accepted(door: Door) -> None:
