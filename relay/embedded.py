@@ -53,6 +53,9 @@ RESTART_PAUSE_MAX_S: Final = 5.0  # it must be back within 10 s of, say, space o
 # person must decide.
 REPAIR_LIMIT: Final = 8 * 1024 * 1024  # bytes
 LOG_LIMIT: Final = 4 * 1024 * 1024  # bytes; the log is turned over at start beyond this
+# The wheel's server allocates with glibc: a longer list of freed pieces saves it a twentieth of its work (counted:
+# 632 to 597 thousand instructions a message). Other systems' libraries do not know the variable.
+ENVIRONMENT: Final = {"PATH": os.defpath, "LC_ALL": "C", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=500"}
 PASSED_ON: Final = ("LD_LIBRARY_PATH", "TZ")
 
 CONFIG_TEMPLATE: Final = """\
@@ -75,6 +78,9 @@ save ""
 maxmemory 0
 maxmemory-policy noeviction
 stop-writes-on-bgsave-error no
+latency-tracking no
+# A stored message is one small hash with two long fields: packed it takes a quarter less memory.
+hash-max-listpack-value 2048
 """
 
 INSTALL_HINT: Final = (
@@ -501,7 +507,7 @@ def _spawn(binary: Path, store_dir: Path, lock: int) -> subprocess.Popen[bytes]:
             start_new_session=True,
             pass_fds=(lock,),
             # Not our whole environment: it holds the deployment's secrets.
-            env={"PATH": os.defpath, "LC_ALL": "C"} | {k: os.environ[k] for k in PASSED_ON if k in os.environ},
+            env=ENVIRONMENT | {k: os.environ[k] for k in PASSED_ON if k in os.environ},
         )
 
 

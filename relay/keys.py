@@ -18,12 +18,13 @@ P recent                   zset    n by last activity                           
 P bot                      hash    channel -> integer for the Operator API      for ever: the panel knows it
 P m:<message>              hash    k o n at e raw d open (kind, origin, number, `retention` after its last delivery
                                    time, envelope JSON, raw body, deliveries,   ended; dead letters hold it
-                                   how many still open)
+                                   how many still open), and its delivery 0
 P d:<delivery>             hash    to s n t p ps l r due reason words dead      `retention` after it ended; a dead
                                    done re by one (destination, state, number,  letter until dropped or replayed
                                    tries, part, part states, log, remote ids;
                                    one: there was no other delivery, so the
-                                   message's `open` is not counted down)
+                                   message's `open` is not counted down); of
+                                   delivery 0 in the message's record
 P log:<n>                  zset    message ids by time                          its entries, and it, by `retention` and
                                                                                 a sixty-fourth, in which it is trimmed
                                                                                 once
@@ -81,6 +82,12 @@ def digest(parts: Iterable[str]) -> str:
     """A short, collision-safe name for a tuple of strings: each part is preceded by its length (RELIABILITY 3.1)."""
     raw = [part.encode("utf-8", "surrogatepass") for part in parts]
     return hashlib.blake2s(b"".join([b"%d:%b" % (len(r), r) for r in raw]), digest_size=16).hexdigest()
+
+
+def record(delivery_id: str) -> str:
+    """Name (without prefix) of the record of a delivery; number 0 is kept in its message's, see common.lua."""
+    message_id, _, number = delivery_id.rpartition("-")
+    return f"m:{message_id}" if number == "0" else f"d:{delivery_id}"
 
 
 def seen(account: str, identity: Iterable[str]) -> str:

@@ -40,17 +40,17 @@ from relay.wire import Wire
 # Each script with the parts it needs: what stands in a script is built anew in every call.
 SCRIPTS = {
     "accept": ("job", "arming", "putting"),
-    "claim": ("job", "lanes"),
-    "finish": ("job", "lanes", "holding", "ladder", "endings"),
-    "fail": ("job", "arming", "putting", "lanes", "holding", "ladder", "endings"),
+    "claim": ("job", "records", "lanes"),
+    "finish": ("job", "records", "lanes", "holding", "ladder", "endings"),
+    "fail": ("job", "arming", "putting", "records", "lanes", "holding", "ladder", "endings"),
     "renew": (),
     "release": ("job",),
     "regain": (),
-    "report": ("ladder", "endings"),
-    "sweep": ("job", "arming", "lanes"),
+    "report": ("records", "ladder", "endings"),
+    "sweep": ("job", "arming", "records", "lanes"),
     "revive": (),
-    "replay": ("job", "arming", "endings"),
-    "drop": ("endings",),
+    "replay": ("job", "arming", "records", "endings"),
+    "drop": ("records", "endings"),
 }
 _CODES = {
     ReportStatus.PENDING: "p",
@@ -215,7 +215,7 @@ class Store:
                 continue
             g = str(generation)
             head = Head(
-                delivery_id=f"{message.id}-{to.index(destination) + 1}",
+                delivery_id=f"{message.id}-{to.index(destination)}",
                 tries=0,
                 part=0,
                 kind=message.kind.value,
@@ -341,7 +341,7 @@ class Store:
         """A job that no version of us we know has written becomes a dead letter (RELIABILITY experiment 38). Returns
         its delivery id."""
         mid = new_id()
-        did = f"{mid}-1"
+        did = f"{mid}-0"
         now = int(time.time() * 1000)
         async with self._slow() as redis, redis.pipeline(transaction=True) as pipe:
             envelope = orjson.dumps({"text": payload[:2000]})
@@ -355,14 +355,9 @@ class Store:
                     "e": envelope,
                     "raw": payload,
                     "d": destination,
-                },
-            )
-            pipe.hset(
-                self.key(f"d:{did}"),
-                mapping={
+                    "open": "1",
                     "to": destination,
                     "s": "failed",
-                    "n": "0",
                     "reason": "unknown_job",
                     "words": f"The queue held a job this version does not know: {job}",
                     "dead": now,
@@ -467,11 +462,12 @@ class Store:
             m = await redis.hgetall(self.key(f"m:{message_id}"))
             if b"e" not in m:
                 return None
-            ids = [f"{message_id}-{i + 1}" for i in range(len(_text(m.get(b"d")).split()))]
+            first = 0 if b"s" in m else 1
+            ids = [f"{message_id}-{i + first}" for i in range(len(_text(m.get(b"d")).split()))]
             async with redis.pipeline(transaction=False) as pipe:
-                for did in ids:
+                for did in ids[1 - first :]:
                     pipe.hgetall(self.key(f"d:{did}"))
-                rows = await pipe.execute()
+                rows = [m] * (1 - first) + await pipe.execute()
         return Journal(
             id=message_id,
             kind=Kind(_text(m.get(b"k"))),
@@ -514,8 +510,8 @@ class Store:
     async def record(self, delivery_id: str) -> Record | None:
         """One delivery, or None."""
         async with self._slow() as redis:
-            row = await redis.hgetall(self.key(f"d:{delivery_id}"))
-        return _record(delivery_id, row) if row else None
+            row = await redis.hgetall(self.key(keys.record(delivery_id)))
+        return _record(delivery_id, row) if b"to" in row else None
 
     async def replay(self, delivery_id: str, to: str = "", by: str = "") -> tuple[str, str] | None:
         """Send a dead letter again. Returns (new delivery id, destination), None when it is no dead letter."""

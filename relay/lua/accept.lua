@@ -28,19 +28,21 @@ if n == 'in' then
   if kind == 'comment' then set = { 'last', now, 'lk', kind, 'cid', comment, 'cat', now } end
   local had = {}
   n = call('HGET', P .. 'who:' .. channel, remote)
-  if n then had = call('HMGET', P .. 'contact:' .. n, 'user', 'name', 'last')
+  if n then
+    had = call('HMGET', P .. 'contact:' .. n, 'user', 'name', 'last')
+    before = had[3] and tonumber(had[3])
   else
+    before = 0
     n = string.format('%d', call('HINCRBY', P .. 'seq', 'contact', 1))
     call('HSET', P .. 'who:' .. channel, remote, n)
     for _, x in ipairs({ 'ch', channel, 'id', remote, 'first', now }) do set[#set + 1] = x end
   end
-  before = had[3] and tonumber(had[3])
   if user == '' then user = had[1] or ''
   else
     if had[1] ~= user then set[#set + 1], set[#set + 2] = 'user', user end
     -- The name may have been somebody else's in the meantime.
     local names = P .. 'name:' .. channel
-    if call('HGET', names, lower) ~= n then call('HSET', names, lower, n) end
+    if before == 0 or call('HGET', names, lower) ~= n then call('HSET', names, lower, n) end
   end
   if name == '' then name = had[2] or ''
   elseif had[2] ~= name then set[#set + 1], set[#set + 2] = 'name', name end

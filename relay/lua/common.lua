@@ -16,4 +16,3 @@ end
 local function lane_key(dest, n) return P .. 'lane:' .. dest .. ':' .. n end
 local function lock_key(dest, n) return P .. 'lock:' .. dest .. ':' .. n end
 local function queue_key(dest) return P .. 'arq:' .. dest end
-local function message_of(did) return string.match(did, '^(.*)%-%d+$') end

@@ -10,7 +10,7 @@
 local dest, n, job, token, did, verdict, line, before, go_on, lease, retention, delay, words, reason, failures, lanes,
   first_ms, longest_ms, bell, notice_id, notice = unpack(ARGV)
 if call('HGET', lock_key(dest, n), 't') ~= token then return { 'stale', '', '', '' } end
-local key, at = P .. 'd:' .. did, P .. 'dest:' .. dest
+local key, at = record_of(did), P .. 'dest:' .. dest
 local was = call('HMGET', key, 'p', 't', 'l')
 local now_at = call('HMGET', at, 'paused', 'open', 'pause', 'prober')
 local state, news, rung = '', '', {}

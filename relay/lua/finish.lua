@@ -6,7 +6,7 @@
 -- Returns {status, delivery state, destination news, "", head...}; status: next, done, asleep, stale.
 local dest, n, job, token, did, verdict, line, before, go_on, lease, retention, remote, words = unpack(ARGV)
 if call('HGET', lock_key(dest, n), 't') ~= token then return { 'stale', '', '', '' } end
-local key, at = P .. 'd:' .. did, P .. 'dest:' .. dest
+local key, at = record_of(did), P .. 'dest:' .. dest
 local there = call('LRANGE', lane_key(dest, n), 0, 1)
 local next_did = there[1] or false
 local was = call('HMGET', key, 'p', 't', 'l', 'ps', 'r', 'one')
@@ -57,8 +57,9 @@ if next_did == did and not is_written(was, before) then
       bury(did, now_ms(), 'reported', words)
     elseif was[6] then
       -- The message's only delivery: there is nothing to count down.
-      call('PEXPIRE', key, retention)
-      call('PEXPIRE', P .. 'm:' .. message_of(did), retention)
+      local m = P .. 'm:' .. message_of(did)
+      call('PEXPIRE', m, retention)
+      if key ~= m then call('PEXPIRE', key, retention) end
     else
       ended(did, retention)
     end

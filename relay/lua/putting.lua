@@ -12,11 +12,12 @@ local function lend(dest, n, now, taker, lease)
 end
 
 -- What has left the journal leaves the log with it; a conversation nobody writes in forgets its log as a whole. Done
--- once in a sixty-fourth of the retention: `before` is when something was last put into this conversation, or nil.
+-- once in a sixty-fourth of the retention: `before` is when something was last put into this conversation, 0 for never, nil
+-- where that is not known.
 local function forget(log, now, retention, before)
   local period = math.max(1, math.floor(retention / 64))
   if before and math.floor(before / period) == math.floor(now / period) then return end
-  call('ZREMRANGEBYSCORE', log, '-inf', now - retention)
+  if before ~= 0 then call('ZREMRANGEBYSCORE', log, '-inf', now - retention) end
   call('PEXPIRE', log, retention + period)
 end
 
@@ -25,20 +26,26 @@ end
 -- armed or given, and the generation of each that was given, else "".
 local function put(now, mid, kind, origin, n, e, raw, dests, retention, before, takes, taker, lease)
   local key = P .. 'm:' .. mid
-  -- What is asked for first stands first: the store looks through a small hash from its beginning.
-  call('HSET', key, 'open', #dests, 'k', kind, 'o', origin, 'at', now, 'e', e, 'n', n, 'd', table.concat(dests, ' '),
-    'raw', raw)
+  local all = table.concat(dests, ' ')
+  if #dests == 1 then
+    call('HSET', key, 'open', 1, 'k', kind, 'o', origin, 'at', now, 'e', e, 'n', n, 'd', all, 'raw', raw, 'to', all, 's',
+      'queued', 'one', 1)
+  elseif #dests > 1 then
+    call('HSET', key, 'open', #dests, 'k', kind, 'o', origin, 'at', now, 'e', e, 'n', n, 'd', all, 'raw', raw, 'to',
+      dests[1], 's', 'queued')
+  else
+    call('HSET', key, 'open', 0, 'k', kind, 'o', origin, 'at', now, 'e', e, 'n', n, 'd', all, 'raw', raw)
+    call('PEXPIRE', key, retention)
+  end
   if n ~= '0' then
     local log = P .. 'log:' .. n
     call('ZADD', log, now, mid)
     forget(log, now, tonumber(retention), before)
   end
-  if #dests == 0 then call('PEXPIRE', key, retention) end
   local rung, given = {}, {}
   for i, dest in ipairs(dests) do
-    local did = mid .. '-' .. i
-    if #dests == 1 then call('HSET', P .. 'd:' .. did, 'to', dest, 's', 'queued', 'n', n, 'one', 1)
-    else call('HSET', P .. 'd:' .. did, 'to', dest, 's', 'queued', 'n', n) end
+    local did = mid .. '-' .. i - 1
+    if i > 1 then call('HSET', P .. 'd:' .. did, 'to', dest, 's', 'queued', 'n', n) end
     local woken, g
     -- Only a lane that holds more than this may have a job already.
     if call('RPUSH', lane_key(dest, n), did) > 1 then woken = arm(dest, n, now)

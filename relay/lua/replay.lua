@@ -3,12 +3,13 @@
 local now, old = now_ms(), ARGV[1]
 if call('ZREM', P .. 'dead', old) == 0 then return {} end
 local mid = message_of(old)
-local d = call('HMGET', P .. 'd:' .. old, 'to', 'n', 'p', 'done', 'ps')
+local d = call('HMGET', record_of(old), 'to', 'n', 'p', 'done', 'ps')
 local m = P .. 'm:' .. mid
 local dest = ARGV[2] ~= '' and ARGV[2] or d[1]
-local dests = call('HGET', m, 'd') .. ' ' .. dest
+local was = call('HMGET', m, 'd', 's')
+local dests = was[1] .. ' ' .. dest
 local _, count = string.gsub(dests, '%S+', '')
-local new = mid .. '-' .. count
+local new = mid .. '-' .. (was[2] and count - 1 or count)
 call('HSET', m, 'd', dests)
 call('HINCRBY', m, 'open', 1)
 call('HSET', P .. 'd:' .. new, 'to', dest, 's', 'queued', 'n', d[2], 're', old, 'by', ARGV[4])
@@ -19,7 +20,7 @@ if dest == d[1] and d[3] and not d[4] then
   local p = failed and failed - 1 or tonumber(d[3])
   if p > 0 then call('HSET', P .. 'd:' .. new, 'p', p, 'ps', string.rep('a', p)) end
 end
-call('HSET', P .. 'd:' .. old, 'replayed', new)
+call('HSET', record_of(old), 'replayed', new)
 ended(old, ARGV[3])
 call('RPUSH', lane_key(dest, d[2]), new)
 arm(dest, d[2], now)

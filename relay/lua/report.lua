@@ -11,7 +11,7 @@ if not bound then
   return { 'early', '', '0', '' }
 end
 local did, part = string.match(bound, '^(%S+) (%d+)$')
-local key = P .. 'd:' .. did
+local key = record_of(did)
 local d = call('HMGET', key, 'ps', 's', 'done', 'n', 'l', 'one')
 if not d[1] then return { 'same', did, '0', '' } end
 local parts, log = reported(d[1], d[5], tonumber(part), ARGV[3], ARGV[4])

@@ -175,9 +175,12 @@ class Bench:
         """Every delivery's record, by id."""
         found = {}
         async with self.redis() as client:
-            async for key in client.scan_iter(match=PREFIX.replace("{", "[{]") + "d:*", count=1000):
+            async for key in client.scan_iter(match=PREFIX.replace("{", "[{]") + "[dm]:*", count=1000):
                 raw = await client.hgetall(key)
-                name = key.decode().removeprefix(PREFIX + "d:")
+                if b"to" not in raw:
+                    continue  # a message without a delivery, or of before there was a delivery 0
+                kind, _, name = key.decode().removeprefix(PREFIX).partition(":")
+                name = name if kind == "d" else f"{name}-0"
                 found[name] = {k.decode(): v.decode("utf-8", "replace") for k, v in raw.items()}
         return found
 

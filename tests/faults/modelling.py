@@ -67,7 +67,7 @@ class Lanes(RuleBasedStateMachine):
             got = self.run(self.store.accept(message, [DESK], seen=seen, channel="shop", remote_user=f"user{lane}"))
             assert got.fresh == (not again)
             if got.fresh:
-                self.waiting[got.number].append(f"{got.message_id}-1")
+                self.waiting[got.number].append(f"{got.message_id}-0")
 
     # --- out ----------------------------------------------------------------------------------------------------------
 

@@ -260,7 +260,7 @@ async def test_a_thousand_lanes_are_swept_in_pages(store: Store) -> None:
 async def test_a_head_without_records_is_passed_over(store: Store) -> None:
     first = await incoming(store, "1")
     await incoming(store, "2")
-    await store.redis.delete(store.key(f"d:{first.message_id}-1"))
+    await store.redis.delete(store.key(f"m:{first.message_id}"))
     assert await drain(store) == ["2"]
 
 
@@ -285,7 +285,7 @@ async def test_a_stale_worker_changes_nothing(store: Store, verdict: str) -> Non
     stale = await take_one(store, worker="w1")
     await asyncio.sleep(0.22)
     await take_one(store, worker="w2")
-    did = f"{accepted.message_id}-1"
+    did = f"{accepted.message_id}-0"
     before = await store.record(did)
     notice = Stored(id=new_id(), kind=Kind.NOTICE, origin="", envelope=b"{}")
     found = await end(store, stale, verdict, remote_id="q1", notice=notice, notice_to=("sales",), delay_ms=0)
@@ -301,7 +301,7 @@ async def test_acceptance_may_give_a_sleeping_lane_to_a_worker_at_once(store: St
     assert first.woken == ("sales",)
     ((destination, lane),) = first.held
     assert destination == "desk" and lane.head is not None and not lane.taken_over
-    assert (lane.head.delivery_id, lane.head.username, lane.head.name) == (f"{first.message_id}-1", "anna", "Anna")
+    assert (lane.head.delivery_id, lane.head.username, lane.head.name) == (f"{first.message_id}-0", "anna", "Anna")
     second = await incoming(store, "2", taker="w1", takes=["desk"])
     assert second.held == () and second.woken == (), "its holder will find it"
     assert (await take(store, worker="w2")).lanes == ()
@@ -359,11 +359,11 @@ async def test_a_replayed_message_stays_until_its_replay_has_ended(store: Store)
     assert await ttl(store, f"m:{mid}") > 0
     await report(store, "q1", ReportStatus.FAILED)
     died = await bury(store)
-    for old, dest in ((f"{mid}-1", "shop"), (died, "desk")):
+    for old, dest in ((f"{mid}-0", "shop"), (died, "desk")):
         m = f"m:{old[:-2]}"
         assert await ttl(store, m) == -1
         assert await store.replay(old) is not None
-        assert await ttl(store, m) == -1 and await ttl(store, f"d:{old}") > 0
+        assert await ttl(store, m) == -1, "the failed delivery is in it, and so is what the replay sends"
         assert await end(store, await take_one(store, dest), "ok", dest)
         assert await ttl(store, m) > 0
 
@@ -419,7 +419,7 @@ async def test_a_finish_whose_answer_was_lost_may_be_said_again(store: Store) ->
     for _ in range(2):
         found = await end(store, lane, "ok", remote_id="q1")
         assert found.status == "next" and text_of(found) == "2"
-    record = await store.record(f"{first.message_id}-1")
+    record = await store.record(f"{first.message_id}-0")
     assert record is not None and len(record.log) == 1 and record.remote_ids == ("q1",)
     assert found.head is not None
     last = Finish(verdict="ok")
@@ -443,7 +443,7 @@ async def test_retry_sleeps_the_whole_lane_and_counts(store: Store) -> None:
     again = await take_one(store)
     assert again.head is not None and again.head.tries == 1 and again.head.tried_before and not again.taken_over
     assert text_of(again) == "1", "the second waits behind it"
-    record = await store.record(f"{first.message_id}-1")
+    record = await store.record(f"{first.message_id}-0")
     assert record is not None and record.tries == 1 and record.due_ms == found.due_ms
 
 
@@ -493,7 +493,7 @@ async def test_dead_letter_notice_and_next_head_in_one_step(store: Store) -> Non
     assert (found.status, found.state, found.woken) == ("next", "failed", ("sales",))
     assert text_of(found) == "2"
     assert await drain(store, "sales") == ["not sent"]
-    did = f"{first.message_id}-1"
+    did = f"{first.message_id}-0"
     record = await store.record(did)
     assert record is not None and record.state is State.FAILED and record.dead_ms > 0
     assert (record.reason, record.words) == ("rejected", "no such user")
@@ -507,13 +507,13 @@ async def test_parts_are_counted_and_each_has_its_own_tries(store: Store) -> Non
     lane = await take_one(store, "shop")
     found = await end(store, lane, "part", "shop", remote_id="q1")
     assert found.status == "next" and found.head is not None
-    assert (found.head.part, found.head.tries, found.head.delivery_id) == (1, 0, f"{accepted.message_id}-1")
+    assert (found.head.part, found.head.tries, found.head.delivery_id) == (1, 0, f"{accepted.message_id}-0")
     await end(store, lane, "retry", "shop", delay_ms=0)
     lane = await take_one(store, "shop")
     assert lane.head is not None and (lane.head.part, lane.head.tries) == (1, 1)
     found = await end(store, lane, "ok", "shop", remote_id="q2")
     assert (found.status, found.state) == ("done", "accepted")
-    record = await store.record(f"{accepted.message_id}-1")
+    record = await store.record(f"{accepted.message_id}-0")
     assert record is not None and record.remote_ids == ("q1", "q2")
     for remote in ("q1", "q2"):
         assert await store.bound("shop", remote) == record.id
@@ -552,7 +552,7 @@ async def test_reports_climb_and_never_fall(store: Store) -> None:
     ]
     for status, expected in steps:
         assert await report(store, "q1", status) == expected
-    record = await store.record(f"{accepted.message_id}-1")
+    record = await store.record(f"{accepted.message_id}-0")
     assert record is not None and record.state is State.READ
     assert [line["what"] for line in record.log] == ["ok", "pending", "read"], "what changed nothing is no news"
 
@@ -560,14 +560,14 @@ async def test_reports_climb_and_never_fall(store: Store) -> None:
 async def test_a_failure_that_is_reported_becomes_a_dead_letter(store: Store) -> None:
     accepted = await incoming(store, "x", "shop")
     await end(store, await take_one(store, "shop"), "ok", "shop", remote_id="q1")
-    did = f"{accepted.message_id}-1"
-    assert await ttl(store, f"d:{did}") > 0
+    did = f"{accepted.message_id}-0"
+    assert await ttl(store, keys.record(did)) > 0
     assert await report(store, "q1", ReportStatus.FAILED, "blocked") == ("changed", "failed")
     assert await report(store, "q1", ReportStatus.FAILED, "blocked") == ("same", "failed")
     assert await report(store, "q1", ReportStatus.DELIVERED) == ("same", "failed")
     record = await store.record(did)
     assert record is not None and (record.state, record.reason, record.words) == (State.FAILED, "reported", "blocked")
-    assert await ttl(store, f"d:{did}") == -1 and await ttl(store, f"m:{accepted.message_id}") == -1
+    assert await ttl(store, keys.record(did)) == -1 and await ttl(store, f"m:{accepted.message_id}") == -1
     assert await store.dead_ids() == [did]
 
 
@@ -579,7 +579,7 @@ async def test_an_early_failure_keeps_the_other_sides_words(store: Store) -> Non
     accepted = await incoming(store, "x", "shop")
     found = await end(store, await take_one(store, "shop"), "ok", "shop", remote_id="q1")
     assert found.state == "failed"
-    record = await store.record(f"{accepted.message_id}-1")
+    record = await store.record(f"{accepted.message_id}-0")
     assert record is not None and (record.reason, record.words) == ("reported", "blocked you")
     assert [line["what"] for line in record.log] == ["ok", "failed"], "the second says nothing new"
 
@@ -634,7 +634,7 @@ async def test_the_ladder_in_any_order_and_early(
     run = f"{next(_users)}"
     model, seen = Ladder(parts), ["queued"]
     accepted = await incoming(store, "x", "ladder", user=f"ladder{run}")
-    did = f"{accepted.message_id}-1"
+    did = f"{accepted.message_id}-0"
     lane = await take_one(store, "ladder")
     for i, status in [*steps, *[(0, None)] * parts]:
         if status is None:
@@ -660,7 +660,7 @@ async def test_the_ladder_in_any_order_and_early(
 async def bury(store: Store, text: str = "1", *, user: str = "u1") -> str:
     accepted = await incoming(store, text, user=user)
     await end(store, await take_one(store), "dead", reason="gave_up")
-    return f"{accepted.message_id}-1"
+    return f"{accepted.message_id}-0"
 
 
 async def test_a_replay_goes_behind_what_waits_and_is_a_delivery_of_its_own(store: Store) -> None:
@@ -680,7 +680,7 @@ async def test_a_replay_goes_behind_what_waits_and_is_a_delivery_of_its_own(stor
 
 async def test_a_replay_to_another_destination_wakes_it(store: Store) -> None:
     old = await bury(store)
-    assert await store.replay(old, to="sales") == (old[:-1] + "2", "sales")
+    assert await store.replay(old, to="sales") == (old[:-1] + "1", "sales")
     assert await drain(store, "sales") == ["1"] and await drain(store) == []
 
 
@@ -689,12 +689,12 @@ async def test_a_replay_does_not_send_accepted_parts_again(store: Store) -> None
     lane = await take_one(store)
     await end(store, lane, "part", remote_id="q1")
     await end(store, lane, "dead", reason="gave_up")
-    old = f"{accepted.message_id}-1"
+    old = f"{accepted.message_id}-0"
     await store.replay(old)
     lane = await take_one(store)
     assert lane.head is not None and lane.head.part == 1
     await end(store, lane, "dead", reason="gave_up")
-    await store.replay(old[:-1] + "2", to="sales")
+    await store.replay(old[:-1] + "1", to="sales")
     lane = await take_one(store, "sales")
     assert lane.head is not None and lane.head.part == 0, "somebody else has had nothing of it"
 
@@ -707,7 +707,7 @@ async def test_a_replay_sends_again_from_the_part_that_was_reported_lost(store: 
         await end(store, lane, "part", "shop", remote_id=queue_id)
     await end(store, lane, "dead", "shop", reason="rejected")
     assert await report(store, "q2", ReportStatus.FAILED, "blocked") == ("changed", "failed")
-    await store.replay(f"{accepted.message_id}-1")
+    await store.replay(f"{accepted.message_id}-0")
     again = await take_one(store, "shop")
     assert again.head is not None and again.head.part == 1
 
@@ -716,10 +716,39 @@ async def test_a_replay_of_what_failed_later_is_sent_as_a_whole(store: Store) ->
     accepted = await incoming(store, "x", "shop")
     await end(store, await take_one(store, "shop"), "ok", "shop", remote_id="q1")
     await report(store, "q1", ReportStatus.FAILED)
-    found = await store.replay(f"{accepted.message_id}-1")
+    found = await store.replay(f"{accepted.message_id}-0")
     assert found is not None
     lane = await take_one(store, "shop")
     assert lane.head is not None and (lane.head.part, lane.head.tries) == (0, 0)
+
+
+async def test_a_message_whose_deliveries_all_have_records_of_their_own(store: Store) -> None:
+    """As it was kept before there was a delivery 0: sent, given up, replayed, shown, and gone in the end."""
+    mid, n = new_id(), "1"
+    redis = store.redis
+    record = {"to": "desk", "s": "queued", "n": n, "one": 1}
+    message = {"open": 1, "k": "message", "o": "shop", "at": 1, "e": b'{"text":"old"}', "n": n, "d": "desk", "raw": ""}
+    await redis.hset(store.key(f"m:{mid}"), mapping=message)  # type: ignore[misc]  # redis-py types it as sync or async
+    await redis.hset(store.key(f"d:{mid}-1"), mapping=record)  # type: ignore[misc]
+    await redis.rpush(store.key(f"lane:desk:{n}"), f"{mid}-1")  # type: ignore[misc]
+    await redis.zadd(store.key("lanes:desk"), {n: 1})
+    assert await store.sweep("desk") == 1
+    lane = await take_one(store)
+    assert lane.head is not None and (lane.head.delivery_id, lane.head.envelope) == (f"{mid}-1", message["e"])
+    await end(store, lane, "part", remote_id="q1")
+    await end(store, lane, "dead", reason="gave_up")
+    assert await store.replay(f"{mid}-1") == (f"{mid}-2", "desk")
+    lane = await take_one(store)
+    assert lane.head is not None and (lane.head.delivery_id, lane.head.part) == (f"{mid}-2", 1)
+    await end(store, lane, "ok", remote_id="q2")
+    what, did, *_ = await store.report("desk", Report(remote_id="q2", status=ReportStatus.READ), b"")
+    assert (what, did) == ("same", f"{mid}-2"), "the first part is not read yet"
+    journal = await store.journal(mid)
+    assert journal is not None
+    assert [(r.id, r.state) for r in journal.records] == [(f"{mid}-1", State.FAILED), (f"{mid}-2", State.ACCEPTED)]
+    assert (await store.record(f"{mid}-1")) == journal.records[0]
+    for key in (f"m:{mid}", f"d:{mid}-1", f"d:{mid}-2"):
+        assert 0 < await ttl(store, key) <= RETENTION_MS
 
 
 async def test_dead_letters_are_replayed_in_the_order_they_were_written(store: Store) -> None:
@@ -732,11 +761,13 @@ async def test_dead_letters_are_replayed_in_the_order_they_were_written(store: S
 
 async def test_dropped_is_gone_from_the_list_and_leaves_after_the_retention(store: Store) -> None:
     old = await bury(store)
-    assert await ttl(store, f"d:{old}") == -1, "a dead letter waits for a person however long it takes"
+    assert await ttl(store, keys.record(old)) == -1, "a dead letter waits for a person however long it takes"
     assert await ttl(store, f"m:{old[:-2]}") == -1
     assert await store.drop(old) and not await store.drop(old)
     assert await store.dead_ids() == [] and await store.replay(old) is None
-    assert 0 < await ttl(store, f"d:{old}") <= RETENTION_MS and 0 < await ttl(store, f"m:{old[:-2]}") <= RETENTION_MS
+    assert (
+        0 < await ttl(store, keys.record(old)) <= RETENTION_MS and 0 < await ttl(store, f"m:{old[:-2]}") <= RETENTION_MS
+    )
     record = await store.record(old)
     assert record is not None and record.dropped_ms > 0
 
@@ -745,9 +776,9 @@ async def test_nothing_leaves_before_its_last_delivery_ended(store: Store) -> No
     accepted = await incoming(store, "x", "panel", "sales")
     mid = accepted.message_id
     assert await ttl(store, f"m:{mid}") == await ttl(store, f"d:{mid}-1") == -1
-    await drain(store, "panel")
-    assert await ttl(store, f"d:{mid}-1") > 0 and await ttl(store, f"m:{mid}") == -1
     await drain(store, "sales")
+    assert await ttl(store, f"d:{mid}-1") > 0 and await ttl(store, f"m:{mid}") == -1
+    await drain(store, "panel")
     assert 0 < await ttl(store, f"m:{mid}") <= RETENTION_MS
 
 
@@ -959,7 +990,7 @@ async def test_echoes_are_known_whatever_became_of_their_ends(store: Store) -> N
 
 async def test_find_by_any_id(store: Store) -> None:
     accepted = await incoming(store, seen=keys.seen("shop", ("q77",)))
-    for known in (accepted.message_id, f"{accepted.message_id}-1", "q77"):
+    for known in (accepted.message_id, f"{accepted.message_id}-0", "q77"):
         assert await store.find(known, ["shop", "desk"]) == accepted.message_id
     assert await store.find("nothing", ["shop", "desk"]) is None
 
