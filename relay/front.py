@@ -211,7 +211,7 @@ class _Guest(asyncio.Protocol):
         if (hook := whole(data)) is None:
             self._hand_over(data)
         else:
-            self._task = self._loop.create_task(self._answer(hook))
+            self._task = asyncio.Task(self._answer(hook), loop=self._loop, name="hook")
 
     async def _answer(self, hook: Whole) -> None:
         try:

@@ -61,8 +61,13 @@ def check_hook_secret(secrets: Sequence[str], given: str) -> bool:
     digest = hashlib.sha256(given.encode("utf-8", "surrogatepass")).digest()
     found = False
     for secret in secrets:
-        found |= hmac.compare_digest(hashlib.sha256(secret.encode()).digest(), digest)
+        found |= hmac.compare_digest(_digest(secret), digest)
     return found
+
+
+@lru_cache(maxsize=1024)  # of our own secrets only: as many as there are accounts and keys
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
 
 
 def sign_media(keys: Sequence[str], file_id: str, audience: str, filename: str = "") -> str:

@@ -260,7 +260,7 @@ class LaneWorker(Worker):
             self._again[lane.job] = (lane, probing)
             return
         run = self._drain_lane(lane, probing) if lane.head is not None and not lane.unknown_job else self._bury(lane)
-        task = self.loop.create_task(run)
+        task = asyncio.Task(run, loop=self.loop, name="lane")  # `create_task` would first make up a name
         self.tasks[lane.job] = task
         self.lanes[lane.job] = lane
         task.add_done_callback(lambda t: self._ended(lane.job, t))

@@ -21,7 +21,7 @@ from bridges.team.client import Target, message_request, updated_request
 from bridges.team.settings import TeamSettings
 from relay.contract import BridgeContext
 from relay.errors import Refusal, UnsupportedContent
-from relay.fitting import split_text
+from relay.fitting import is_printable, split_text
 from relay.model import Attachment, Contact, Delivery, Kind, OutboundRequest, Part
 
 NAME_CHARS = 80  # a name is an address here, not a text: longer ones are cut
@@ -46,13 +46,13 @@ def one_line(text: str, limit: int = NAME_CHARS) -> str:
     if not text:
         return ""
     # Marks are not printable either, so most names need no second look.
-    flat = " ".join((text if text.isprintable() else _DIRECTION.sub("", plain(text))).split())
+    flat = " ".join((text if is_printable(text) else _DIRECTION.sub("", plain(text))).split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 
 
 def plain(text: str) -> str:
     """Text the server gives back unchanged, so that our own posts are recognised: facts 1.9, `\\r` is dropped."""
-    if text.isprintable():  # most texts: no line break, no control character, no broken surrogate
+    if is_printable(text):  # most texts: no line break, no control character, no broken surrogate
         return text.strip()
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode("utf-8")
