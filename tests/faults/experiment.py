@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import psutil
 
@@ -170,12 +170,12 @@ def unswept() -> Iterator[None]:
 class Disturbance:
     """How far a latency measured here can be believed: the longest time for which this very process, which is sender,
     receiver and clock in one, was not let run, and the share of the machine that others had: its host (steal), or
-    processes that are none of ours. Its own garbage collector is kept out of it. Entered several times, it is about all
-    those stretches together."""
+    processes that are none of ours. Its own garbage collector is kept out of it."""
 
     def __init__(self) -> None:
         self.longest_s = 0.0
-        self._spent = {"all": 0.0, "stolen": 0.0, "strange": 0.0}  # seconds of processors
+        self.stolen = 0.0  # of the machine's time, 0 to 1
+        self.strange = 0.0
         self._unswept = contextlib.ExitStack()
         self._task: asyncio.Task[None] | None = None
 
@@ -188,13 +188,11 @@ class Disturbance:
     async def __aexit__(self, *error: object) -> None:
         assert self._task is not None
         self._task.cancel()
-        for name, seconds in _spent().items():
-            self._spent[name] += seconds - self._before[name]
+        after = _spent()
+        if passed_s := after["all"] - self._before["all"]:
+            self.stolen = (after["stolen"] - self._before["stolen"]) / passed_s
+            self.strange = max(0.0, after["strange"] - self._before["strange"]) / passed_s
         self._unswept.close()
-
-    def share(self, what: Literal["stolen", "strange"]) -> float:
-        """Of the machine's time, 0 to 1."""
-        return max(0.0, self._spent[what]) / self._spent["all"] if self._spent["all"] else 0.0
 
     async def _watch(self) -> None:
         pause_s = 0.01
@@ -205,8 +203,8 @@ class Disturbance:
 
     def __str__(self) -> str:
         return (
-            f"this process stood still for up to {self.longest_s * 1000:.0f} ms, {self.share('stolen'):.1%} of the CPU "
-            f"stolen, {self.share('strange'):.1%} used by strangers"
+            f"this process stood still for up to {self.longest_s * 1000:.0f} ms, {self.stolen:.1%} of the CPU "
+            f"stolen, {self.strange:.1%} used by strangers"
         )
 
 
@@ -214,7 +212,7 @@ def _spent() -> dict[str, float]:
     """Seconds of processors so far: in all, by the machine's host, by processes that are not this one's children."""
     machine = psutil.cpu_times()
     stolen = getattr(machine, "steal", 0.0)
-    idle = machine.idle + getattr(machine, "iowait", 0.0)
+    nobodys = sum(getattr(machine, name, 0.0) for name in ("idle", "iowait", "irq", "softirq"))
     us = psutil.Process()
     ours = 0.0
     for process in (us, *us.children(recursive=True)):
@@ -223,7 +221,7 @@ def _spent() -> dict[str, float]:
             ours += times.user + times.system
     # Guests are part of `user`: proc(5).
     everything = sum(machine) - getattr(machine, "guest", 0.0) - getattr(machine, "guest_nice", 0.0)
-    return {"all": everything, "stolen": stolen, "strange": everything - idle - stolen - ours}
+    return {"all": everything, "stolen": stolen, "strange": everything - nobodys - stolen - ours}
 
 
 # --- pure helpers -----------------------------------------------------------------------------------------------------

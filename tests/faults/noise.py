@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -181,6 +182,9 @@ async def _serve() -> None:
 
 
 def main() -> None:
+    # Its customers and its desk stand for other people's machines: where the relay, its store or who measures wants a
+    # processor of this one, they have it first. Whether the noise is loud enough then, `Loudness` says.
+    os.nice(19)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve())
 

@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from tests.faults.experiment import Disturbance, Report, experiment, quantile
 from tests.faults.noise import Noise
 from tests.faulty import FaultyReceiver, Manner
 from tests.harness import Arrival, Reply, Sink, Tally, until
+
+QUIET_ENOUGH = 0.03
+"""Of the machine's time, used by others: no more than this while milliseconds are measured."""
 
 
 def per_message(choose: Callable[[random.Random], Reply | None], seed: int) -> Callable[[Arrival], Reply | None]:
@@ -150,43 +154,76 @@ async def _paced(bench: Bench, conversations: int, each: int, rate: float, *, fi
     return times
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turn:
+    """A stretch without and one with the noise: seconds from writing to arriving of each message of the quiet route."""
+
+    calm: list[float]
+    beside: list[float]
+    alone: Disturbance
+    together: Disturbance
+
+    @property
+    def disturbed(self) -> float:
+        """What share of the machine others had, in the worse stretch. Says nothing of how long anything took."""
+        return max(d.stolen + d.strange for d in (self.alone, self.together))
+
+    def __str__(self) -> str:
+        p50, p99 = (
+            f"{quantile(self.calm, q) * 1000:.1f} alone and {quantile(self.beside, q) * 1000:.1f}" for q in (0.5, 0.99)
+        )
+        return f"p50 {p50}, p99 {p99} ms beside the noise, for which {self.together}"
+
+
 @experiment(
     "14",
     "a noisy neighbour: one route at fifty times the load",
-    short={"turns": 1, "quiet": 20, "rate": 5.0, "factor": 2.0, "slack_s": 0.25},
-    full={"turns": 4, "quiet": 120, "rate": 5.0, "factor": 2.0, "slack_s": 0.003},
+    short={"turns": 1, "more_turns": 0, "quiet": 10, "rate": 5.0, "factor": 2.0, "slack_s": 0.5},
+    full={"turns": 9, "more_turns": 4, "quiet": 50, "rate": 5.0, "factor": 2.0, "slack_s": 0.003},
     alone=True,
 )
 async def noisy(
-    folder: Path, report: Report, *, turns: int, quiet: int, rate: float, factor: float, slack_s: float
+    folder: Path,
+    report: Report,
+    *,
+    turns: int,
+    more_turns: int,
+    quiet: int,
+    rate: float,
+    factor: float,
+    slack_s: float,
 ) -> None:
     """A second channel, and a desk whose receiver is slow, with customers who write fifty times as much, in a process
     of their own: the relay and the machine are all they share with who measures. In turns with and without the noise,
-    so that what else happens on the machine falls on both. A difference below `slack_s` is not one it could resolve."""
-    calm: list[float] = []
-    beside: list[float] = []
-    alone, together = Disturbance(), Disturbance()
+    so that what else happens on the machine falls on both; turns in which others used the machine are repeated, as
+    often as `more_turns`, and the least disturbed ones count. A difference below `slack_s` is not one that could be
+    seen here."""
+    taken: list[_Turn] = []
     async with Noise() as noise, Bench(folder, neighbour=(noise.channel, noise.desk)) as bench:
         await bench.customer().write_all(5, 3)
-        for turn in range(turns):
-            async with alone:
-                calm += await _paced(bench, quiet // 10, 10, rate, first=1000 + 100 * turn)
-            async with noise.flood(bench.relay.hooks["loud"], conversations=50, per_s=50 * rate) as loud, together:
-                beside += await _paced(bench, quiet // 10, 10, rate, first=5000 + 100 * turn)
+        while len(taken) < turns + more_turns and sum(t.disturbed <= QUIET_ENOUGH for t in taken) < turns:
+            first = 1000 + 1000 * len(taken)
+            async with Disturbance() as alone:
+                calm = await _paced(bench, quiet // 10, 10, rate, first=first)
+            async with (
+                noise.flood(bench.relay.hooks["loud"], conversations=50, per_s=50 * rate) as loud,
+                Disturbance() as together,
+            ):
+                beside = await _paced(bench, quiet // 10, 10, rate, first=first + 500)
+            taken.append(_Turn(calm=calm, beside=beside, alone=alone, together=together))
             report.check(loud[0].per_s >= 45 * rate, f"only {loud[0].per_s:.0f} messages/s of noise, not {50 * rate:g}")
+            report.note(f"turn {len(taken)}: {taken[-1]}")
         report.count(await noise.tally(60))
         report.count(await bench.drained(20))
-    before_s, after_s = quantile(calm, 0.99), quantile(beside, 0.99)
+    best = sorted(taken, key=lambda t: t.disturbed)[:turns]
+    before_s = quantile([s for t in best for s in t.calm], 0.99)
+    after_s = quantile([s for t in best for s in t.beside], 0.99)
     limit_s = max(before_s * factor, before_s + slack_s)
-    report.check(after_s <= limit_s, f"quiet p99 {after_s * 1000:.1f} ms beside {before_s * 1000:.1f} ms alone")
-    report.note(f"quiet {_spread(calm)} alone ({alone})")
-    report.note(f"quiet {_spread(beside)} beside the noise ({together})")
-
-
-def _spread(times_s: list[float]) -> str:
-    """Median, 99th percentile and the longest, in words."""
-    p50, p99 = quantile(times_s, 0.5), quantile(times_s, 0.99)
-    return f"p50 {p50 * 1000:.1f}, p99 {p99 * 1000:.1f}, longest {max(times_s) * 1000:.1f} ms"
+    found = f"quiet p99 {after_s * 1000:.1f} ms beside the noise, {before_s * 1000:.1f} ms alone"
+    report.note(
+        f"{found}, in {len(best)} turns of {len(taken)}, at most {best[-1].disturbed:.1%} of the CPU used by others"
+    )
+    report.check(after_s <= limit_s, f"{found} (allowed {limit_s * 1000:.1f} ms)")
 
 
 @experiment(
