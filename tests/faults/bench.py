@@ -35,8 +35,9 @@ class Killable(RelayProcess):
 class Bench:
     """One channel "shop" and one desk "panel"; what customers write must arrive at the panel.
 
-    `store` is None for the embedded one, or an address; `script` is the panel's. `kind` is how processes are started:
-    `tests.faults.forked` has one that takes less time.
+    `store` is None for the embedded one, or an address; `script` is the panel's. `neighbour` is a channel "loud" and a
+    desk "crowd" that only share the relay with them. `kind` is how processes are started: `tests.faults.forked` has one
+    that takes less time.
     """
 
     kind: ClassVar[type[RelayProcess]] = RelayProcess
@@ -50,9 +51,11 @@ class Bench:
         script: Callable[[Arrival], Reply | None] | None = None,
         workers: int | None = None,
         env: dict[str, str] | None = None,
+        neighbour: tuple[dict[str, Any], dict[str, Any]] | None = None,
         **config: Any,
     ) -> None:
         self.folder = folder
+        self.neighbour = neighbour
         self.shape: Shape = shape
         self.store = store
         self.env = env or {}
@@ -93,6 +96,9 @@ class Bench:
         data = str(self.folder / "data")
         accounts = deployment(self.shop.account(), self.panel.account(), **self.config)
         accounts["data_dir"] = data
+        if self.neighbour is not None:
+            accounts["channels"]["loud"], accounts["desks"]["crowd"] = self.neighbour
+            accounts["routes"].append({"channel": "loud", "desks": ["crowd"]})
 
         def process(command: Literal["run", "serve", "worker"], name: str) -> RelayProcess:
             kind = Killable if self.kind is RelayProcess else self.kind

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -151,26 +153,46 @@ def experiment(
     return register
 
 
+@contextlib.contextmanager
+def unswept() -> Iterator[None]:
+    """No garbage collection in this process: walking all that a test run has imported and written down takes tens of
+    milliseconds, in which arrivals wait for their time to be taken."""
+    was_on = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 class Disturbance:
     """How far a latency measured here can be believed: the longest time for which this very process, which is sender,
-    receiver and clock in one, was not let run, and the share of the machine that was taken by others (steal)."""
+    receiver and clock in one, was not let run, and the share of the machine that others had: its host (steal), or
+    processes that are none of ours. Its own garbage collector is kept out of it."""
 
     def __init__(self) -> None:
         self.longest_s = 0.0
-        self.stolen = 0.0
+        self.stolen = 0.0  # of the machine's time, 0 to 1
+        self.strange = 0.0
+        self._unswept = contextlib.ExitStack()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._before = psutil.cpu_times()
+        self._unswept.enter_context(unswept())
+        self._before = _spent()
         self._task = asyncio.create_task(self._watch())
         return self
 
     async def __aexit__(self, *error: object) -> None:
         assert self._task is not None
         self._task.cancel()
-        after = psutil.cpu_times()
-        passed = sum(after) - sum(self._before)
-        self.stolen = (getattr(after, "steal", 0.0) - getattr(self._before, "steal", 0.0)) / passed if passed else 0.0
+        after = _spent()
+        if passed_s := after["all"] - self._before["all"]:
+            self.stolen = (after["stolen"] - self._before["stolen"]) / passed_s
+            self.strange = max(0.0, after["strange"] - self._before["strange"]) / passed_s
+        self._unswept.close()
 
     async def _watch(self) -> None:
         pause_s = 0.01
@@ -180,7 +202,26 @@ class Disturbance:
             self.longest_s = max(self.longest_s, time.monotonic() - began - pause_s)
 
     def __str__(self) -> str:
-        return f"this process stood still for up to {self.longest_s * 1000:.0f} ms, {self.stolen:.0%} of the CPU stolen"
+        return (
+            f"this process stood still for up to {self.longest_s * 1000:.0f} ms, {self.stolen:.1%} of the CPU "
+            f"stolen, {self.strange:.1%} used by strangers"
+        )
+
+
+def _spent() -> dict[str, float]:
+    """Seconds of processors so far: in all, by the machine's host, by processes that are not this one's children."""
+    machine = psutil.cpu_times()
+    stolen = getattr(machine, "steal", 0.0)
+    nobodys = sum(getattr(machine, name, 0.0) for name in ("idle", "iowait", "irq", "softirq"))
+    us = psutil.Process()
+    ours = 0.0
+    for process in (us, *us.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            ours += times.user + times.system
+    # Guests are part of `user`: proc(5).
+    everything = sum(machine) - getattr(machine, "guest", 0.0) - getattr(machine, "guest_nice", 0.0)
+    return {"all": everything, "stolen": stolen, "strange": everything - nobodys - stolen - ours}
 
 
 # --- pure helpers -----------------------------------------------------------------------------------------------------

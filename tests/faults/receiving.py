@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ import psutil
 from relay.backoff import RETRY_AFTER_MAX_S, delay_s
 from tests.faults.bench import Bench, external_store, write_spread
 from tests.faults.experiment import Disturbance, Report, experiment, quantile
+from tests.faults.noise import Noise
 from tests.faulty import FaultyReceiver, Manner
-from tests.harness import Arrival, Customer, Reply, Sink, Tally, until
+from tests.harness import Arrival, Reply, Sink, Tally, until
 
 
 def per_message(choose: Callable[[random.Random], Reply | None], seed: int) -> Callable[[Arrival], Reply | None]:
@@ -103,11 +105,11 @@ async def poison(
     async with Bench(folder, script=script, delivery={"backoff": ["50ms", "100ms", "200ms"], "retries": 8}) as bench:
         await bench.customer(first_user=800_000).write_all(5, 3)  # warm
         async with Disturbance() as alone:
-            calm = await _paced(bench, healthy, each, rate, first=1000)
+            calm = quantile(await _paced(bench, healthy, each, rate, first=1000), 0.99)
         ill = bench.customer(first_user=500_000)
         poisoned = asyncio.create_task(_write_three(ill, sick))
         async with Disturbance() as together:
-            beside = await _paced(bench, healthy, each, rate, first=2000)
+            beside = quantile(await _paced(bench, healthy, each, rate, first=2000), 0.99)
         await poisoned
         await until(lambda: bench.panel.ledger.of(sick) == [1, 2], 30, what="the messages after the poisoned one")
         limit_s = max(calm * factor, calm + slack_s)
@@ -125,17 +127,17 @@ async def _write_three(customer: Any, conversation: int) -> None:
         await customer.write(conversation)
 
 
-async def _paced(bench: Bench, conversations: int, each: int, rate: float, *, first: int) -> float:
-    """Writes at a steady rate; the 99th percentile of the seconds between writing and arriving."""
+async def _paced(bench: Bench, conversations: int, each: int, rate: float, *, first: int) -> list[float]:
+    """Writes at a steady rate; the seconds between writing and arriving, of each."""
     customer = bench.customer(first_user=10_000 + first * 10)
     written: dict[tuple[int, int], float] = {}
-    began = time.monotonic()
     writes = []
 
     async def one(conversation: int, sequence: int) -> None:
         written[conversation, sequence] = time.time()
         await customer.write(conversation)
 
+    began = time.monotonic()
     for k in range(each * conversations):
         conversation = first + k % conversations
         await asyncio.sleep(max(0.0, began + k / rate - time.monotonic()))
@@ -146,48 +148,103 @@ async def _paced(bench: Bench, conversations: int, each: int, rate: float, *, fi
     for a in bench.panel.ledger.taken:
         if (at := written.pop((a.conversation, a.sequence), None)) is not None:
             times.append(a.at - at)
-    return quantile(times, 0.99)
+    return times
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turn:
+    """A stretch without and one with the noise: seconds from writing to arriving of each message of the quiet route."""
+
+    calm: list[float]
+    beside: list[float]
+    alone: Disturbance
+    together: Disturbance
+
+    @property
+    def disturbed(self) -> float:
+        """What share of the machine others had, in the worse stretch. Says nothing of how long anything took."""
+        return max(d.stolen + d.strange for d in (self.alone, self.together))
+
+    def __str__(self) -> str:
+        p50, p99 = (
+            f"{quantile(self.calm, q) * 1000:.1f} alone and {quantile(self.beside, q) * 1000:.1f}" for q in (0.5, 0.99)
+        )
+        return f"p50 {p50}, p99 {p99} ms beside the noise; others had up to {self.disturbed:.1%} of the CPU"
 
 
 @experiment(
     "14",
     "a noisy neighbour: one route at fifty times the load",
-    short={"quiet": 10, "rate": 4.0, "factor": 2.0, "slack_s": 1.0},
-    full={"quiet": 240, "rate": 4.0, "factor": 2.0, "slack_s": 0.02},
+    short={
+        "turns": 1,
+        "most": 1,
+        "least": 1,
+        "disturbed": 1.0,
+        "quiet": 10,
+        "rate": 5.0,
+        "factor": 2.0,
+        "slack_s": 0.5,
+    },
+    full={
+        "turns": 9,
+        "most": 13,
+        "least": 4,
+        "disturbed": 0.05,
+        "quiet": 50,
+        "rate": 5.0,
+        "factor": 2.0,
+        "slack_s": 0.003,
+    },
     alone=True,
 )
-async def noisy(folder: Path, report: Report, *, quiet: int, rate: float, factor: float, slack_s: float) -> None:
-    """A second channel and desk whose receiver is slow and whose customers write fifty times as much. Both share the
-    machine, and it the tests: within `slack_s` nothing is concluded from a difference."""
-    async with Sink("insta") as loud_shop, Sink("operator", lambda _: Reply(delay_s=0.05)) as loud_panel:
-        bench = Bench(folder)
-        make = bench._make
-
-        def with_neighbour() -> None:
-            make()
-            config = bench.relay.config
-            config["channels"]["loud"] = loud_shop.account()
-            config["desks"]["crowd"] = loud_panel.account()
-            config["routes"].append({"channel": "loud", "desks": ["crowd"]})
-            bench.relay.write_config()
-
-        bench._make = with_neighbour  # type: ignore[method-assign]
-        async with bench:
-            await bench.customer().write_all(5, 3)
+async def noisy(
+    folder: Path,
+    report: Report,
+    *,
+    turns: int,
+    most: int,
+    least: int,
+    disturbed: float,
+    quiet: int,
+    rate: float,
+    factor: float,
+    slack_s: float,
+) -> None:
+    """A second channel, and a desk whose receiver is slow, with customers who write fifty times as much, in a process
+    of their own: the relay and the machine are all they share with who measures. In turns with and without the noise,
+    so that what else happens on the machine falls on both. A turn in which others had more than a share `disturbed` of
+    the machine does not count and is repeated, until there are `turns`, or `most` with the repeated ones; of fewer than
+    `least` nothing is concluded, and that is no pass. A difference below `slack_s` is not one that could be seen here.
+    """
+    taken: list[_Turn] = []
+    async with Noise() as noise, Bench(folder, neighbour=(noise.channel, noise.desk)) as bench:
+        await bench.customer().write_all(5, 3)
+        while len(taken) < most and sum(t.disturbed <= disturbed for t in taken) < turns:
+            first = 1000 + 1000 * len(taken)
             async with Disturbance() as alone:
-                calm = await _paced(bench, quiet // 10, 10, rate, first=1000)
-            crowd = Customer(bench.session, bench.relay.hooks["loud"], retry=True)
-            seconds = quiet / rate
-            flood = asyncio.create_task(write_spread(crowd, 50, int(seconds * rate), seconds))
-            async with Disturbance() as together:
-                beside = await _paced(bench, quiet // 10, 10, rate, first=2000)
-            await flood
-            report.count(await loud_panel.complete(crowd.acknowledged, 60))
-            report.count(await bench.drained(20))
-            limit_s = max(calm * factor, calm + slack_s)
-            report.check(beside <= limit_s, f"quiet p99 {beside * 1000:.1f} ms beside {calm * 1000:.1f} ms alone")
-            report.note(f"quiet p99 {calm * 1000:.1f} ms alone ({alone})")
-            report.note(f"quiet p99 {beside * 1000:.1f} ms beside the noise ({together})")
+                calm = await _paced(bench, quiet // 10, 10, rate, first=first)
+            async with (
+                noise.flood(bench.relay.hooks["loud"], conversations=50, per_s=50 * rate) as loud,
+                Disturbance() as together,
+            ):
+                beside = await _paced(bench, quiet // 10, 10, rate, first=first + 500)
+            taken.append(_Turn(calm=calm, beside=beside, alone=alone, together=together))
+            report.check(loud[0].per_s >= 45 * rate, f"only {loud[0].per_s:.0f} messages/s of noise, not {50 * rate:g}")
+            report.note(f"turn {len(taken)}: {taken[-1]}")
+        report.count(await noise.tally(60))
+        report.count(await bench.drained(20))
+    counted = [t for t in taken if t.disturbed <= disturbed]
+    if len(counted) < least:
+        report.check(
+            False, f"not to be judged: others used the machine in {len(taken) - len(counted)} of {len(taken)} turns"
+        )
+        return
+    before_s = quantile([s for t in counted for s in t.calm], 0.99)
+    after_s = quantile([s for t in counted for s in t.beside], 0.99)
+    limit_s = max(before_s * factor, before_s + slack_s)
+    found = f"quiet p99 {after_s * 1000:.1f} ms beside the noise, {before_s * 1000:.1f} ms alone"
+    report.note(f"{found}, counting {len(counted)} of {len(taken)} turns")
+    report.check(after_s <= limit_s, f"{found} (allowed {limit_s * 1000:.1f} ms)")
 
 
 @experiment(
