@@ -22,7 +22,7 @@ from relay.contract import Bridge, Http, MultiStep, Texts
 from relay.envelope import Envelope
 from relay.errors import FetchRefused, RelayError, SendError, StoreUnavailable, UnsupportedContent
 from relay.model import Attachment, Delivery, Kind, Outcome, Part, Verdict
-from relay.records import Finish, Head, Held, Stored
+from relay.records import Finish, Head, Held, Stored, new_finish
 from relay.refusals import reasons
 from relay.registry import Connection, Registry
 from relay.settle import Settled, settle
@@ -93,7 +93,7 @@ class Attempts:
         if settled.verdict in ("ok", "dead"):
             self._long.pop(head.delivery_id, None)
         if settled.verdict in ("ok", "part"):
-            return Finish(verdict=settled.verdict, line=line, standing=head.standing, remote_id=outcome.remote_id)
+            return new_finish(verdict=settled.verdict, line=line, standing=head.standing, remote_id=outcome.remote_id)
         log.info(
             "%s #%s %s: %s (%s) %s", destination, lane.number, head.delivery_id, settled.verdict, outcome.reason,
             outcome.words,

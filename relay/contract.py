@@ -34,7 +34,7 @@ from relay.model import (
     Role,
     Upload,
 )
-from relay.values import value
+from relay.values import maker, value
 
 SANDBOX = "sandbox"
 
@@ -147,6 +147,9 @@ class RawRequest:
             raise MalformedPayload("The body is not UTF-8.") from None
         except ValueError as e:
             raise MalformedPayload(f"The body is not JSON: {e}.") from None
+
+
+new_raw_request = maker(RawRequest)
 
 
 def _sound(value: Any) -> Any:

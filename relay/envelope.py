@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
-from relay.model import Attachment, Contact, Content, Delivery, Kind, MediaKind
+from relay.model import Attachment, Content, Delivery, Kind, MediaKind, new_contact, new_content, new_delivery
 from relay.records import Head
-from relay.values import value
+from relay.values import maker, value
 
 
 @value
@@ -30,6 +30,9 @@ class Envelope:
     reply_deadline_ms: int = 0  # an answer must be there by then; 0: no deadline
     remote_ids: tuple[str, ...] = ()  # delete: what is to be taken back
     source_id: str = ""  # the channel's id of the message
+
+
+new_envelope = maker(Envelope)
 
 
 def dump(e: Envelope) -> bytes:
@@ -55,8 +58,8 @@ def load(raw: bytes | Mapping[str, Any]) -> Envelope:
     """From JSON, also of an older version; unknown fields are ignored."""
     d: Mapping[str, Any] = orjson.loads(raw) if isinstance(raw, bytes) else raw
     files = d.get("files")
-    return Envelope(
-        content=Content(
+    return new_envelope(
+        content=new_content(
             text=d.get("text", ""),
             attachments=tuple(
                 Attachment(
@@ -91,10 +94,10 @@ def delivery(head: Head, envelope: Envelope, destination: str, number: int, *, i
         kind = Kind.MIRROR
     contact = None
     if head.channel:
-        contact = Contact(
+        contact = new_contact(
             id=number, channel=head.channel, remote_id=head.remote_id, username=head.username, name=head.name
         )
-    return Delivery(
+    return new_delivery(
         id=head.delivery_id,
         destination=destination,
         kind=kind,

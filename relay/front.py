@@ -22,7 +22,7 @@ from multidict import CIMultiDict
 from relay.bodies import is_plain
 from relay.hooks import PATH, Hooks
 from relay.reply import Composer, said
-from relay.values import value
+from relay.values import maker, value
 
 log = logging.getLogger("relay.hooks")
 
@@ -48,6 +48,9 @@ class Whole:
     tail: str
     headers: CIMultiDict[str]
     body: bytes
+
+
+new_whole = maker(Whole)
 
 
 def whole(data: bytes) -> Whole | None:
@@ -77,7 +80,7 @@ def whole(data: bytes) -> Whole | None:
     known = CIMultiDict(headers)
     if known.get("Connection", _KEPT).lower() != _KEPT or not is_plain(known.get("Content-Type", "")):
         return None
-    return Whole(name=name, tail=tail, headers=known, body=reading.body)
+    return new_whole(name=name, tail=tail, headers=known, body=reading.body)
 
 
 class _Reading:

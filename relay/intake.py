@@ -19,7 +19,7 @@ from relay.answering import NoWay, Way, once_key, way
 from relay.attempt import notice_envelope
 from relay.contract import Texts
 from relay.desk_commands import DeskCommands
-from relay.envelope import Envelope
+from relay.envelope import Envelope, new_envelope
 from relay.errors import PayloadTooLarge, Refusal, UnsupportedContent
 from relay.handing import Handing
 from relay.media import MediaStore
@@ -39,11 +39,11 @@ from relay.model import (
     Upload,
     Warned,
 )
-from relay.records import Accepted, ContactCard, Stored
+from relay.records import Accepted, ContactCard, Stored, new_stored
 from relay.refusals import reasons
 from relay.registry import Connection, Registry
 from relay.store import Store, new_id
-from relay.values import value
+from relay.values import maker, value
 
 log = logging.getLogger("relay.intake")
 
@@ -55,6 +55,9 @@ class Taken:
     what: str  # accepted, repeat, echo, note, command, refused, report, unknown, nobody
     message_id: str = ""
     number: int = 0
+
+
+new_taken = maker(Taken)
 
 
 class NoSuchContact(Exception):
@@ -115,7 +118,7 @@ class Intake:
     # --- from channels -----------------------------------------------------------------------------------------------
 
     async def _incoming(self, connection: Connection, event: Incoming, raw: bytes) -> Taken:
-        e = Envelope(
+        e = new_envelope(
             content=event.content,
             comment_id=event.comment_id,
             placeholder=event.placeholder,
@@ -128,7 +131,7 @@ class Intake:
         offered = self.handing.offer(desks)
         try:
             accepted = await self.store.accept(
-                Stored(
+                new_stored(
                     id=new_id(),
                     kind=Kind.COMMENT if event.comment_id else Kind.MESSAGE,
                     origin=connection.name,
@@ -153,7 +156,7 @@ class Intake:
                 lane.head.said = e
             self.handing.hand(destination, lane)
         what = "accepted" if accepted.fresh else "repeat"
-        return Taken(what=what, message_id=accepted.message_id, number=accepted.number)
+        return new_taken(what=what, message_id=accepted.message_id, number=accepted.number)
 
     async def _report(self, connection: Connection, event: Report) -> Taken:
         line = {"at": int(time.time() * 1000), "what": event.status.value}

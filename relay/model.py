@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from relay.values import value
+from relay.values import maker, value
 
 
 class Role(StrEnum):
@@ -82,6 +82,9 @@ class Content:
     options: tuple[str, ...] = ()  # quick-reply buttons
 
 
+new_content = maker(Content)
+
+
 @value
 class Contact:
     """One customer in one channel. `remote_id` is the channel's stable id; names change and identify nobody."""
@@ -94,6 +97,9 @@ class Contact:
 
 
 # --- what a hook may say: the events a bridge parses out of it -----------------------------------------------------
+
+
+new_contact = maker(Contact)
 
 
 @value
@@ -110,6 +116,9 @@ class Incoming:
     sent_at: datetime | None = None  # the channel's clock; None where it gave no date
     identity: tuple[str, ...] = ()  # fields that tell two messages apart where there is no id
     late: bool = False  # fetched after downtime
+
+
+new_incoming = maker(Incoming)
 
 
 @value
@@ -216,6 +225,9 @@ class Delivery:
     attempt: int = 0  # 0 for the first try
 
 
+new_delivery = maker(Delivery)
+
+
 @value
 class Part:
     """One request's worth of a delivery: a long text becomes several parts, sent in order."""
@@ -223,6 +235,9 @@ class Part:
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
     options: tuple[str, ...] = ()
+
+
+new_part = maker(Part)
 
 
 class Verdict(StrEnum):
@@ -275,6 +290,9 @@ class OutboundRequest:
     echo: str = ""  # text that may come back to us as a hook and must then be known as our own
 
 
+new_outbound_request = maker(OutboundRequest)
+
+
 @value
 class RawResponse:
     """What came back: at most `relay.sender.BODY_LIMIT` bytes of it, or the request's `max_answer`. Header names are
@@ -287,3 +305,6 @@ class RawResponse:
     def header(self, name: str) -> str:
         """The first header of that (lower-case) name, or ""."""
         return next((v for k, v in self.headers if k == name), "")
+
+
+new_raw_response = maker(RawResponse)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from relay.model import Contact, Kind, State
+from relay.values import maker
 
 if TYPE_CHECKING:
     from relay.envelope import Envelope
@@ -26,6 +27,9 @@ class Stored:
     origin: str
     envelope: bytes
     raw: bytes = b""
+
+
+new_stored = maker(Stored)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +56,9 @@ class Head:
         return f"{self.part}/{self.tries}"
 
 
+new_head = maker(Head)
+
+
 @dataclass(slots=True, kw_only=True)
 class Held:
     """A lane that this worker holds. `unknown_job` carries the payload of a job that is none of ours."""
@@ -64,6 +71,9 @@ class Held:
     head: Head | None = None
 
 
+new_held = maker(Held)
+
+
 @dataclass(slots=True, kw_only=True)
 class Accepted:
     """What `accept` did. `fresh` is False for a repeat; `taken` names who used up a "once"."""
@@ -74,6 +84,9 @@ class Accepted:
     woken: tuple[str, ...] = ()
     held: tuple[tuple[str, Held], ...] = ()  # (destination, lane) that were given to `taker` at once
     taken: str = ""
+
+
+new_accepted = maker(Accepted)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,6 +115,9 @@ class Finish:
     notice_to: tuple[str, ...] = ()
 
 
+new_finish = maker(Finish)
+
+
 @dataclass(slots=True, kw_only=True)
 class Finished:
     """`status` is next, done, asleep or stale; `news` is "", opened, closed or paused; `state` the delivery's."""
@@ -112,6 +128,9 @@ class Finished:
     woken: tuple[str, ...]
     head: Head | None = None
     due_ms: int = 0
+
+
+new_finished = maker(Finished)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ from yarl import URL
 from relay.deadlines import Deadlines
 from relay.errors import FetchRefused, SendError
 from relay.exchange import Exchange
-from relay.model import FilePart, OutboundRequest, RawResponse
+from relay.model import FilePart, OutboundRequest, RawResponse, new_raw_response
 from relay.multipart import Body, FileOpener, form_body
 
 log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ class Sender:
                     head, data, limit=request.max_answer or BODY_LIMIT, bodiless=request.method == hdrs.METH_HEAD
                 )
             connection.release()  # to the pool, or closed if the answer was not read to its end
-            return RawResponse(status=status, headers=headers, body=body)
+            return new_raw_response(status=status, headers=headers, body=body)
         except Exception as e:
             if isinstance(e, FetchRefused) and not e.passing:
                 raise  # the file cannot be had, now or later

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from relay.backoff import delay_s
 from relay.model import Outcome, Verdict
-from relay.values import value
+from relay.values import maker, value
 
 # A last try is made this long before the reply window closes, so that its answer is still in time.
 BEFORE_DEADLINE_S = 2.0
@@ -19,6 +19,9 @@ class Settled:
     verdict: str
     delay_s: float = 0.0
     reason: str = ""
+
+
+new_settled = maker(Settled)
 
 
 def settle(
@@ -40,7 +43,7 @@ def settle(
     """
     match outcome.verdict:
         case Verdict.ACCEPTED:
-            return Settled(verdict="part" if more_parts else "ok")
+            return new_settled(verdict="part" if more_parts else "ok")
         case Verdict.REJECTED:
             return Settled(verdict="dead", reason=outcome.reason or "rejected")
         case Verdict.CREDENTIALS:

@@ -33,6 +33,10 @@ from relay.records import (
     Journal,
     Record,
     Stored,
+    new_accepted,
+    new_finished,
+    new_head,
+    new_held,
 )
 from relay.store_address import StoreAddress
 from relay.wire import Wire
@@ -84,7 +88,7 @@ def _int(value: bytes | None) -> int:
 
 
 def _head(row: Sequence[Any]) -> Head:
-    return Head(
+    return new_head(
         delivery_id=row[0].decode(),
         tries=int(row[1]),
         part=int(row[2]),
@@ -214,7 +218,7 @@ class Store:
                 woken.append(destination)
                 continue
             g = str(generation)
-            head = Head(
+            head = new_head(
                 delivery_id=f"{message.id}-{to.index(destination)}",
                 tries=0,
                 part=0,
@@ -228,9 +232,9 @@ class Store:
                 name=_text(reply[5]),
                 tried_before=False,
             )
-            lane = Held(number=n, job=f"{destination}:{n}:{g}", token=g, taken_over=False, head=head)
+            lane = new_held(number=n, job=f"{destination}:{n}:{g}", token=g, taken_over=False, head=head)
             held.append((destination, lane))
-        return Accepted(fresh=True, number=n, message_id=message.id, woken=tuple(woken), held=tuple(held))
+        return new_accepted(fresh=True, number=n, message_id=message.id, woken=tuple(woken), held=tuple(held))
 
     async def report(self, account: str, report: Report, line: bytes) -> tuple[str, str, int, str]:
         """Move a delivery along the ladder. Returns (early|same|changed, delivery id, number, state)."""
@@ -256,7 +260,7 @@ class Store:
         if len(reply) == 3 and state not in ("", "probe"):
             return Claimed(next_due_ms=int(reply[0]), now_ms=int(reply[1]), state=state, lanes=())
         lanes = tuple(
-            Held(
+            new_held(
                 number=int(row[0] or 0),
                 job=row[1].decode(),
                 token=row[2].decode(),
@@ -303,7 +307,7 @@ class Store:
             *rest,
         )
         status = reply[0].decode()
-        return Finished(
+        return new_finished(
             status=status,
             state=_text(reply[1]),
             news=_text(reply[2]),

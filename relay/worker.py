@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import secrets
 import socket
@@ -23,6 +24,7 @@ from arq.worker import Worker, func
 from hiredis import ReplyError
 
 from relay.errors import StoreUnavailable
+from relay.places import Places
 from relay.records import Finish, Finished, Head, Held
 from relay.store import Store
 
@@ -31,10 +33,12 @@ log = logging.getLogger("relay.worker")
 # Idle, a worker is woken by the bell; this poll only mends a bell that was not heard.
 IDLE_POLL_S = 2.0
 CLAIM_BATCH = 64
+# So many lanes more than places are held, as a share of the places.
+AHEAD = 0.25
 # How soon it is asked again whether every promise of a broken connection has come to its end.
 REGAIN_PAUSE_S = 0.05
 # A long lane gives its slot back after so many messages, so that others get their turn.
-FAIR_SHARE = 50
+FAIR_SHARE = 10
 
 Deliver = Callable[[Held, Head, bool], Awaitable[Finish]]
 """One attempt: (lane, head, probing) -> what to write. Never raises but for cancellation."""
@@ -68,7 +72,7 @@ async def _drain(ctx: dict[str, Any], destination: str, number: int, generation:
 
 
 class LaneWorker(Worker):
-    """Drains the lanes of one destination, `concurrency` at a time."""
+    """Drains the lanes of one destination, with `concurrency` attempts at a time."""
 
     def __init__(
         self,
@@ -91,7 +95,7 @@ class LaneWorker(Worker):
                 default_queue_name=store.key(f"arq:{destination}"),
             ),
             handle_signals=False,
-            max_jobs=concurrency,
+            max_jobs=concurrency + math.ceil(concurrency * AHEAD),
             keep_result=0,
             poll_delay=IDLE_POLL_S,
             job_serializer=orjson.dumps,
@@ -105,6 +109,7 @@ class LaneWorker(Worker):
         self.healthy = False
         self.state = ""
         self._deliver = deliver
+        self._places = Places(concurrency)
         self._on_finished = on_finished
         self._on_unknown_job = on_unknown_job
         self._sleeper: asyncio.Future[None] | None = None
@@ -179,6 +184,7 @@ class LaneWorker(Worker):
     async def stop(self, grace_s: float) -> None:
         """Take nothing new, let what is in flight finish for at most `grace_s`, then stop. Uses up no try."""
         self.allow_pick_jobs = False
+        self._places.close()
         async with self._claiming:
             pass  # what a claim on its way brings is given back, not begun after we have looked at what is in flight
         if self.tasks:
@@ -283,7 +289,13 @@ class LaneWorker(Worker):
         head = lane.head
         done = 0
         while head is not None:
-            what = await self._deliver(lane, head, probing)
+            if not await self._places.take():
+                await self._give_back(self.lanes.get(lane.job, lane))
+                return
+            try:
+                what = await self._deliver(lane, head, probing)
+            finally:
+                self._places.leave()
             done += 1
             go_on = self.allow_pick_jobs and done < FAIR_SHARE and not probing
             finished = await self._finish(lane, head, what, go_on)

@@ -19,7 +19,17 @@ from urllib.parse import urlsplit
 from relay.contract import RawRequest
 from relay.errors import MalformedPayload
 from relay.fitting import clean
-from relay.model import Attachment, Content, Event, Incoming, MediaKind, Report, ReportStatus, Unknown
+from relay.model import (
+    Attachment,
+    Event,
+    Incoming,
+    MediaKind,
+    Report,
+    ReportStatus,
+    Unknown,
+    new_content,
+    new_incoming,
+)
 
 INCOMING_MESSAGE = "incomingmessage"
 INCOMING_COMMENT = "incomingcomment"
@@ -96,12 +106,12 @@ def _incoming(comment: bool, properties: Mapping[str, Any], device: Mapping[str,
     kind = _text(properties.get("type")).strip()
     known = kind.lower()
     attachment = _attachment(known, content)
-    content_out = Content(text=body, attachments=(attachment,) if attachment else ())
+    content_out = new_content(text=body, attachments=(attachment,) if attachment else ())
     something = attachment is not None or not (body.isspace() or not body)
     known_type = not kind or known in PLAIN_TYPES or known in MEDIA_TYPES
     placeholder = "" if something and known_type else (kind[:60] or "empty")
     queue_id = _identifier(properties.get("queueId"))
-    return Incoming(
+    return new_incoming(
         remote_user=user,
         remote_id=queue_id,
         username=_text(device.get("username")).strip().removeprefix("@"),

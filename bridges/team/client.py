@@ -43,7 +43,7 @@ from bridges.team.shapes import (
 )
 from relay.contract import Http
 from relay.errors import RemoteError
-from relay.model import OutboundRequest, RawResponse
+from relay.model import OutboundRequest, RawResponse, new_outbound_request
 from relay.responses import json_value
 
 T = TypeVar("T")
@@ -121,7 +121,7 @@ def message_request(url: str, *, key: str, message: str | None, message_id: str 
     if message_id:
         body += b"&message_id=" + form_value(message_id)
     address = f"{url}/api/message"
-    return OutboundRequest(
+    return new_outbound_request(
         method="POST",
         url=address,
         safe_url=address,

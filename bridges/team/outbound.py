@@ -22,7 +22,7 @@ from bridges.team.settings import TeamSettings
 from relay.contract import BridgeContext
 from relay.errors import Refusal, UnsupportedContent
 from relay.fitting import is_printable, split_text
-from relay.model import Attachment, Contact, Delivery, Kind, OutboundRequest, Part
+from relay.model import Attachment, Contact, Delivery, Kind, OutboundRequest, Part, new_part
 
 NAME_CHARS = 80  # a name is an address here, not a text: longer ones are cut
 LINK_CHARS = 1000  # room kept for one link, whose length is not known yet when an answer is accepted
@@ -74,7 +74,7 @@ def fit_parts(delivery: Delivery, settings: TeamSettings, context: BridgeContext
         raise UnsupportedContent(Refusal("refused_unsupported", (("what", delivery.kind.value),)))
     text = plain(context.texts.message(f"team/{template}", **facts_of(delivery)))
     if len(text) <= settings.max_chars and not delivery.content.attachments:
-        return (Part(text=text),)
+        return (new_part(text=text),)
     pieces = [text] if len(text) <= settings.max_chars else _split(text, settings.max_chars - CONTINUED_CHARS)
     posts: list[tuple[str, tuple[Attachment, ...]]] = [(piece, ()) for piece in pieces]
     # Links go below the last piece of text where they fit, else into posts of their own. Their room is reckoned by a

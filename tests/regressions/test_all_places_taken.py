@@ -24,6 +24,7 @@ async def _write(store: Store, user: str) -> None:
 @pytest.mark.parametrize("promised", [False, True], ids=["a lane ends", "a promise is taken back"])
 async def test_it_sleeps_until_a_place_is_free(store: Store, monkeypatch: pytest.MonkeyPatch, promised: bool) -> None:
     monkeypatch.setattr(workers, "IDLE_POLL_S", 30.0)
+    monkeypatch.setattr(workers, "AHEAD", 0)
     turns = 0
     turn = workers.LaneWorker._turn
 

@@ -211,6 +211,51 @@ async def test_a_stop_lets_what_is_under_way_finish_and_uses_up_nothing(store: S
     assert (lane.head.tries, lane.taken_over, lane.head.tried_before) == (0, False, False)
 
 
+async def test_the_next_is_sent_while_the_last_result_is_still_being_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A destination waits for its own answers, not for our store: but never for more of them than allowed."""
+    far, written = Far(), asyncio.Event()
+    finish = store.finish
+
+    async def slow(*args: Any) -> Any:
+        await written.wait()
+        return await finish(*args)
+
+    monkeypatch.setattr(store, "finish", slow)
+    for i in range(20):
+        await put(store, f"u{i}", "a")
+    async with running(store, far.send, concurrency=4) as worker:
+        await until(lambda: far.count == 5, what="one ahead")
+        await asyncio.sleep(0.05)
+        assert far.count == 5, "and not all of them"
+        written.set()
+        await until(lambda: far.count == 20)
+        await until(lambda: not worker.tasks)
+    assert far.most <= 4
+
+
+async def test_a_stop_gives_back_what_waits_for_a_place(store: Store) -> None:
+    begun, go = [], asyncio.Event()
+
+    async def send(lane: Held, head: Head, probing: bool) -> Finish:
+        begun.append(lane.number)
+        await go.wait()
+        return OK
+
+    for i in range(3):
+        await put(store, f"u{i}", "a")
+    async with running(store, send, concurrency=1) as worker:
+        await until(lambda: len(worker.tasks) == 2)
+        stopping = asyncio.create_task(worker.stop(5))
+        await until(lambda: len(worker.tasks) == 1, what="the one that waited is given back at once")
+        claimed = await store.claim("desk", "w2", 10)
+        assert len(claimed.lanes) == 2 and not any(lane.taken_over for lane in claimed.lanes)
+        go.set()
+        await stopping
+    assert len(begun) == 1
+
+
 async def test_an_unknown_job_is_buried_and_the_rest_goes_on(store: Store) -> None:
     far = Far()
     buried: list[str] = []
