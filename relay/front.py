@@ -232,7 +232,7 @@ class _Guest(asyncio.Protocol):
             self.close()
             return
         self._quiet_since = self._loop.time()
-        if (ahead := self._ahead) and self._transport is not None:
+        if (ahead := self._ahead) and self._transport is not None and not self._transport.is_closing():
             self._ahead = b""
             self._transport.resume_reading()
             self._take(ahead)

@@ -236,6 +236,18 @@ async def test_a_sender_that_does_not_wait_is_not_read_without_end(house: House)
     assert (await answer(reader))[1] == b"aiohttp [2]", "and nothing of it is lost"
 
 
+async def test_a_sender_that_says_goodbye_with_more_on_its_way(house: House) -> None:
+    _, writer = await house.knock()
+    house.hooks.go.clear()
+    writer.write(request(b"[1]"))
+    await asyncio.sleep(0.05)
+    writer.write(request(b"[2]"))
+    writer.write_eof()
+    house.hooks.go.set()
+    await asyncio.sleep(0.1)
+    assert house.hooks.taken[0] == ("shop", "secret", b"[1]") and not house.front.guests
+
+
 async def test_a_bug_is_a_500_that_closes(house: House, caplog: pytest.LogCaptureFixture) -> None:
     house.hooks.reply = ValueError("oops")
     reader, writer = await house.knock()
