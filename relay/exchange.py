@@ -18,6 +18,8 @@ import aiohttp
 import httptools
 from aiohttp.http_exceptions import HttpProcessingError
 
+from relay.flow import Flow
+
 HEADER_LIMIT: Final = 16 * 1024  # bytes of one header's value, and of everything before a header is complete
 HEADERS: Final = 128  # of one answer
 _CODINGS: Final = ("gzip", "x-gzip", "deflate")
@@ -26,18 +28,17 @@ Answer = tuple[int, list[tuple[str, str]], bytes]
 """(status, headers with lower-case names, body)"""
 
 
-class Exchange(asyncio.Protocol):
+class Exchange(Flow):
     """A connection of aiohttp's pool. The pool asks `is_connected`, `should_close` and `closed`, and calls `close`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        super().__init__(loop)
         self.transport: asyncio.Transport | None = None
         self.should_close = False  # True: not to be used again
         self._closed: asyncio.Future[None] | None = None
         self._lost = False
         self._parser = httptools.HttpResponseParser(self)
         self._answer: asyncio.Future[Answer] | None = None  # set while a request is under way
-        self._writable: asyncio.Future[None] | None = None  # set while the peer takes nothing more
 
     # --- what the pool needs ----------------------------------------------------------------------------------------
 
@@ -173,14 +174,6 @@ class Exchange(asyncio.Protocol):
         self.resume_writing()
         if self._closed is not None and not self._closed.done():
             self._closed.set_result(None)
-
-    def pause_writing(self) -> None:
-        self._writable = self._loop.create_future()
-
-    def resume_writing(self) -> None:
-        if self._writable is not None:
-            self._writable.set_result(None)
-            self._writable = None
 
     # --- httptools --------------------------------------------------------------------------------------------------
 

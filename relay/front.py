@@ -20,6 +20,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from relay.bodies import is_plain
+from relay.flow import Flow
 from relay.hooks import PATH, Hooks
 from relay.reply import Composer, said
 from relay.values import maker, value
@@ -157,21 +158,19 @@ class Front:
         return server()
 
 
-class _Guest(asyncio.Protocol):
+class _Guest(Flow):
     """One connection, for as long as nothing but whole hooks come over it."""
 
-    __slots__ = ("_ahead", "_front", "_hooks", "_idle", "_leaving", "_loop", "_quiet_since", "_remote", "_task",
-                 "_transport", "_writable")  # fmt: skip
+    __slots__ = ("_ahead", "_front", "_hooks", "_idle", "_leaving", "_quiet_since", "_remote", "_task", "_transport")
 
     def __init__(self, front: Front, hooks: Hooks) -> None:
+        super().__init__(asyncio.get_running_loop())
         self._front = front
         self._hooks = hooks
-        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._remote = ""
         self._ahead = b""
         self._task: asyncio.Task[None] | None = None
-        self._writable: asyncio.Future[None] | None = None
         self._leaving = False
         self._quiet_since = 0.0
         self._idle: asyncio.TimerHandle | None = None
@@ -199,14 +198,6 @@ class _Guest(asyncio.Protocol):
         self._transport = None
         self._depart()
         self.resume_writing()
-
-    def pause_writing(self) -> None:
-        self._writable = self._loop.create_future()
-
-    def resume_writing(self) -> None:
-        if self._writable is not None:
-            self._writable.set_result(None)
-            self._writable = None
 
     # --- one hook after another -------------------------------------------------------------------------------------
 

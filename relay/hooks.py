@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,9 @@ WRONG_A_MINUTE = 120
 _SECRET_FIELDS = ("token", "key")
 _NOWHERE = said(404, "There is no such hook address.")
 _AWAY = said(503, "The store is away; please come back.", retry_after_s=RETRY_AFTER_S)
+
+_Read = Callable[[str, int], Awaitable[RawRequest]]
+"""(tail, limit in bytes) -> the request with its body"""
 
 
 class Hooks:
@@ -66,34 +69,35 @@ class Hooks:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """A hook that aiohttp has read and routed."""
-        started = time.perf_counter()
-        name, tail, remote = request.match_info["account"], request.match_info.get("tail", ""), request.remote or ""
-        found = self._find(name, tail, remote)
-        if isinstance(found, Reply):
-            return found.response()
-        connection, tail = found
-        try:
-            raw = await bodies.read(request, tail, limit=self._limit(connection), spool=self.spool)
-            try:
-                reply = await self._take(connection, raw)
-            finally:
-                if raw.uploads:
-                    bodies.forget(raw.uploads)
-        except Exception as e:
-            reply = self._refused(connection, remote, e)
-        self.metrics.hook(name, reply.status, time.perf_counter() - started)
-        return reply.response()
+
+        async def read(tail: str, limit: int) -> RawRequest:
+            return await bodies.read(request, tail, limit=limit, spool=self.spool)
+
+        path = request.match_info
+        return (await self._serve(path["account"], path.get("tail", ""), request.remote or "", read)).response()
 
     async def take_whole(self, name: str, tail: str, headers: Mapping[str, str], body: bytes, remote: str) -> Reply:
-        """POST /hooks/<name>[/<tail>] with a plain body that has come. Raises only bugs."""
+        """A hook with a plain body that has come. Raises only bugs."""
+
+        async def read(tail: str, limit: int) -> RawRequest:
+            return bodies.whole(headers, body, tail, limit=limit)
+
+        return await self._serve(name, tail, remote, read)
+
+    async def _serve(self, name: str, tail: str, remote: str, read: _Read) -> Reply:
+        """POST /hooks/<name>[/<tail>]. The body is read only once it is known whose hook it is."""
         started = time.perf_counter()
         found = self._find(name, tail, remote)
         if isinstance(found, Reply):
             return found
         connection, tail = found
         try:
-            raw = bodies.whole(headers, body, tail, limit=self._limit(connection))
-            reply = await self._take(connection, raw)
+            raw = await read(tail, min(self.max_body, connection.bridge.spec.max_body))
+            try:
+                reply = await self._take(connection, raw)
+            finally:
+                if raw.uploads:
+                    bodies.forget(raw.uploads)
         except Exception as e:
             reply = self._refused(connection, remote, e)
         self.metrics.hook(name, reply.status, time.perf_counter() - started)
@@ -114,9 +118,6 @@ class Hooks:
             known = ", ".join(f"/hooks/{name}" + (f"/{t}" if t else "") for t in specified)
             return said(404, f"There is no such hook address; {name} has {known}.")
         return connection, tail
-
-    def _limit(self, connection: Connection) -> int:
-        return min(self.max_body, connection.bridge.spec.max_body)
 
     async def _take(self, connection: Connection, raw: RawRequest) -> Reply:
         bridge = connection.bridge

@@ -466,12 +466,13 @@ class Store:
             m = await redis.hgetall(self.key(f"m:{message_id}"))
             if b"e" not in m:
                 return None
-            first = 0 if b"s" in m else 1
-            ids = [f"{message_id}-{i + first}" for i in range(len(_text(m.get(b"d")).split()))]
+            within = [m] if b"s" in m else []  # delivery 0; before there was one, they were numbered from 1
+            count = len(_text(m.get(b"d")).split())
+            ids = [f"{message_id}-{i + 1 - len(within)}" for i in range(count)]
             async with redis.pipeline(transaction=False) as pipe:
-                for did in ids[1 - first :]:
-                    pipe.hgetall(self.key(f"d:{did}"))
-                rows = [m] * (1 - first) + await pipe.execute()
+                for did in ids[len(within) :]:
+                    pipe.hgetall(self.key(keys.record(did)))
+                rows = within + await pipe.execute()
         return Journal(
             id=message_id,
             kind=Kind(_text(m.get(b"k"))),

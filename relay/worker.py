@@ -114,7 +114,7 @@ class LaneWorker(Worker):
         self._on_unknown_job = on_unknown_job
         self._sleeper: asyncio.Future[None] | None = None
         self._rung = False
-        self._full = False  # the last turn found no place free
+        self._full = False  # the last turn found it holding all the lanes it may
         self._connection = store.wire.connections  # the one whose answers have all come
         self._claiming = asyncio.Lock()
         self._again: dict[str, tuple[Held, bool]] = {}  # taken anew in mid-turn, and `probing`
@@ -207,7 +207,7 @@ class LaneWorker(Worker):
         # as long as all places are taken.
         self._rung = False
         if not self.allow_pick_jobs or self._full:
-            return IDLE_POLL_S  # a place that becomes free rings
+            return IDLE_POLL_S  # a lane that ends rings
         if self._connection != self.store.wire.connections and not await self._regain():
             return REGAIN_PAUSE_S
         want = min(free, CLAIM_BATCH)

@@ -102,7 +102,7 @@ def _escape(run: re.Match[bytes]) -> bytes:
     return _escaped(run[0])
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)  # the same words come again and again
 def _escaped(run: bytes) -> bytes:
     return b"%" + run.hex("%").upper().encode()
 

@@ -26,17 +26,13 @@ end
 -- armed or given, and the generation of each that was given, else "".
 local function put(now, mid, kind, origin, n, e, raw, dests, retention, before, takes, taker, lease)
   local key = P .. 'm:' .. mid
-  local all = table.concat(dests, ' ')
-  if #dests == 1 then
-    call('HSET', key, 'open', 1, 'k', kind, 'o', origin, 'at', now, 'e', e, 'n', n, 'd', all, 'raw', raw, 'to', all, 's',
-      'queued', 'one', 1)
-  elseif #dests > 1 then
-    call('HSET', key, 'open', #dests, 'k', kind, 'o', origin, 'at', now, 'e', e, 'n', n, 'd', all, 'raw', raw, 'to',
-      dests[1], 's', 'queued')
-  else
-    call('HSET', key, 'open', 0, 'k', kind, 'o', origin, 'at', now, 'e', e, 'n', n, 'd', all, 'raw', raw)
-    call('PEXPIRE', key, retention)
-  end
+  -- Its first delivery is in it (records.lua), where there is one.
+  local first = {}
+  if #dests > 0 then first = { 'to', dests[1], 's', 'queued' } end
+  if #dests == 1 then first[5], first[6] = 'one', 1 end
+  call('HSET', key, 'open', #dests, 'k', kind, 'o', origin, 'at', now, 'e', e, 'n', n, 'd', table.concat(dests, ' '),
+    'raw', raw, unpack(first))
+  if #dests == 0 then call('PEXPIRE', key, retention) end
   if n ~= '0' then
     local log = P .. 'log:' .. n
     call('ZADD', log, now, mid)

@@ -190,6 +190,10 @@ class Bench:
                 found[name] = {k.decode(): v.decode("utf-8", "replace") for k, v in raw.items()}
         return found
 
+    async def all_done(self) -> bool:
+        """Whether every delivery has come to its end, and that is written down."""
+        return all(d["s"] != "queued" for d in (await self.deliveries()).values())
+
     async def dead_letters(self) -> list[dict[str, str]]:
         """The records of those that were given up."""
         return [d for d in (await self.deliveries()).values() if d["s"] == "failed"]

@@ -167,10 +167,6 @@ async def deployed(
 )
 async def killed_at(folder: Path, report: Report, *, points: tuple[str, ...], rounds: int) -> None:
     """One message at a time. Twice comes what was sent and not yet noted, and nothing else."""
-
-    async def noted(bench: Bench) -> bool:
-        return all(d["s"] != "queued" for d in (await bench.deliveries()).values())
-
     # As many points side by side as there are processors: a dozen relays that start at once keep each other waiting,
     # and that is no recovery time.
     places = asyncio.Semaphore(os.cpu_count() or 1)
@@ -206,7 +202,7 @@ async def killed_at(folder: Path, report: Report, *, points: tuple[str, ...], ro
                     if writing is not None and writing.done():
                         arrived = set(bench.panel.ledger.of(0))
                         # Arrived is not yet noted: a hook that is fatal in between makes a repeat that no point means.
-                        if not set(customer.acknowledged[0]) <= arrived or not await noted(bench):
+                        if not set(customer.acknowledged[0]) <= arrived or not await bench.all_done():
                             await asyncio.sleep(0.02)
                             continue
                     if writing is None or writing.done():

@@ -69,7 +69,7 @@ async def order(folder: Path, report: Report, *, conversations: int, each: int, 
         customer = bench.customer()
         await customer.write_all(conversations, each, at_once=50)
         tally = await bench.drained(60 + conversations * each / 40)
-        await until(all_done(bench), 30)
+        await until(bench.all_done, 30)
         # What comes twice is explained by an attempt whose log says that nobody knows: also where it was our own
         # receiving side that was too slow.
         doubted = sum(
@@ -475,7 +475,7 @@ async def hostile(folder: Path, report: Report, *, at_once: int, limit_s: float,
                 report.messages += at_once
                 receiver.manner = "yes"
                 # All of them again, now with a yes: the slots are free, and nothing was given up.
-                await until(all_done(bench), limit_s + 15, what=f"slots free after {manner}")
+                await until(bench.all_done, limit_s + 15, what=f"slots free after {manner}")
             slow = [
                 line
                 for d in (await bench.deliveries()).values()
@@ -489,15 +489,6 @@ async def hostile(folder: Path, report: Report, *, at_once: int, limit_s: float,
             report.lost += len(lost)
             report.check(not lost, f"{len(lost)} were not delivered in the end")
             report.note(f"memory grew by at most {grown:.0f} MiB")
-
-
-def all_done(bench: Bench) -> Callable[[], Any]:
-    """Whether every delivery has come to its end."""
-
-    async def done() -> bool:
-        return all(d["s"] != "queued" for d in (await bench.deliveries()).values())
-
-    return done
 
 
 @experiment(
@@ -524,7 +515,7 @@ async def hangs_up(folder: Path, report: Report, *, posts: int, conversations: i
         tally = bench.panel.ledger.tally(customer.acknowledged)
         report.count(tally, doubled_allowed=posts)
         report.check(len(tally.doubled) == posts, f"{len(tally.doubled)} repeats for {posts} hang-ups")
-        await until(all_done(bench), 20)
+        await until(bench.all_done, 20)
         certain = [
             line
             for d in (await bench.deliveries()).values()

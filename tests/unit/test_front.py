@@ -148,6 +148,14 @@ class House:
         self._callers.append(writer)
         return reader, writer
 
+    async def unanswered(self, body: bytes = BODY) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A caller whose hook is being taken, until `hooks.go` is set."""
+        reader, writer = await self.knock()
+        self.hooks.go.clear()
+        writer.write(request(body))
+        await asyncio.sleep(0.05)
+        return reader, writer
+
     async def __aenter__(self) -> Self:
         await self.front.start(self.listening)
         return self
@@ -207,10 +215,7 @@ async def test_a_hook_in_two_pieces(house: House, cut: int) -> None:
 
 async def test_what_comes_before_the_answer_waits_its_turn(house: House) -> None:
     """Two whole hooks, the second sent early; then two in one piece. Each is answered once, in order."""
-    reader, writer = await house.knock()
-    house.hooks.go.clear()
-    writer.write(request(b"[1]"))
-    await asyncio.sleep(0.05)
+    reader, writer = await house.unanswered(b"[1]")
     writer.write(request(b"[2]"))
     await asyncio.sleep(0.05)
     assert house.hooks.taken == [("shop", "secret", b"[1]")]
@@ -222,10 +227,7 @@ async def test_what_comes_before_the_answer_waits_its_turn(house: House) -> None
 
 
 async def test_a_sender_that_does_not_wait_is_not_read_without_end(house: House) -> None:
-    reader, writer = await house.knock()
-    house.hooks.go.clear()
-    writer.write(request(b"[1]"))
-    await asyncio.sleep(0.05)
+    reader, writer = await house.unanswered(b"[1]")
     many = 60_000
     writer.write(request(b"[2]") * many)
     await asyncio.sleep(0.2)
@@ -237,10 +239,7 @@ async def test_a_sender_that_does_not_wait_is_not_read_without_end(house: House)
 
 
 async def test_a_sender_that_says_goodbye_with_more_on_its_way(house: House) -> None:
-    _, writer = await house.knock()
-    house.hooks.go.clear()
-    writer.write(request(b"[1]"))
-    await asyncio.sleep(0.05)
+    _, writer = await house.unanswered(b"[1]")
     writer.write(request(b"[2]"))
     writer.write_eof()
     house.hooks.go.set()
@@ -260,9 +259,7 @@ async def test_a_bug_is_a_500_that_closes(house: House, caplog: pytest.LogCaptur
 async def test_who_says_nothing_is_hung_up_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fronts, "KEEPALIVE_S", 0.2)
     silent, _ = await house.knock()
-    reader, writer = await house.knock()
-    house.hooks.go.clear()
-    writer.write(request())
+    reader, _ = await house.unanswered()
     assert await asyncio.wait_for(silent.read(), 5) == b""
     await asyncio.sleep(0.3)
     house.hooks.go.set()
@@ -273,10 +270,7 @@ async def test_who_says_nothing_is_hung_up_on(house: House, monkeypatch: pytest.
 
 async def test_stopping_answers_what_was_begun_and_closes_the_rest(house: House) -> None:
     idle, _ = await house.knock()
-    reader, writer = await house.knock()
-    house.hooks.go.clear()
-    writer.write(request())
-    await asyncio.sleep(0.05)
+    reader, _ = await house.unanswered()
     stopping = asyncio.create_task(house.front.stop())
     assert await asyncio.wait_for(idle.read(), 5) == b""
     assert not stopping.done()
@@ -289,10 +283,7 @@ async def test_stopping_answers_what_was_begun_and_closes_the_rest(house: House)
 
 
 async def test_stopping_does_not_wait_for_ever(house: House) -> None:
-    reader, writer = await house.knock()
-    house.hooks.go.clear()
-    writer.write(request())
-    await asyncio.sleep(0.05)
+    reader, _ = await house.unanswered()
     await asyncio.wait_for(house.front.stop(), 5)
     assert await asyncio.wait_for(reader.read(), 5) == b""
     house.hooks.go.set()
