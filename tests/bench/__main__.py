@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import json
 import platform
@@ -29,6 +30,7 @@ from tests.bench.modes import QUICK, Plan, Row, measure, warm_up
 from tests.bench.report import Figures, incomplete, mode_table, noise
 from tests.bench.subjects import DidNotStart, Forwarder, PlainArq, Relay, Subject
 
+SETTLE_S = 0.5  # what waited while a subject was suspended, such as its looks around, is no part of its turn
 SLOW_DISK_SUBJECTS = ("run, always", "serve + worker, always", "arq, always")
 
 
@@ -53,7 +55,7 @@ def say(text: str) -> None:
 async def bench(chosen: Sequence[Subject], wanted: Sequence[str], plan: Plan, where: Path, rows: list[Row]) -> None:
     """All rounds, into `rows`. In each all subjects are there at once and take turns, mode by mode, so that what is
     compared was measured within seconds: whatever else the machine does, and its host, hits all alike. Those whose turn
-    it is not wait, which costs them next to nothing (see the mode `idle`)."""
+    it is not are suspended."""
     sink = Sink()
     await sink.start()
     library = slow_disk.build(where) if any(m in wanted for m in modes.ON_A_SLOW_DISK) else None
@@ -99,6 +101,7 @@ async def _round(
                 await subject.start(place / str(i), sink.url, library)
                 driver = drivers[subject.name] = Driver(sink, subject.target)
                 await warm_up(driver, sink, replace(plan, warm_up=100) if library else plan)
+                subject.suspend()
             except (DidNotStart, RuntimeError, OSError) as e:
                 broken_off(subject, e)
         for mode in wanted:
@@ -106,8 +109,11 @@ async def _round(
                 if subject.name not in drivers:
                     continue
                 try:
+                    await subject.go_on()
+                    await asyncio.sleep(SETTLE_S)
                     row = await measure(mode, number, subject, drivers[subject.name], sink, plan)
-                except (RuntimeError, OSError) as e:
+                    subject.suspend()
+                except (DidNotStart, RuntimeError, OSError) as e:
                     broken_off(subject, e)
                     continue
                 rows.append(row)

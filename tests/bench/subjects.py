@@ -125,7 +125,26 @@ class Subject(ABC):
     async def start(self, where: Path, sink: str, preload: Path | None = None) -> None:
         """Start with an empty store in `where`. `preload`: a library for the store's process."""
 
+    def suspend(self) -> None:
+        """Not its turn. Even one that waits for nothing but work looks about now and then, and plain arq asks its store
+        fifty times a second; on two cores the one whose turn it is would be slower for it."""
+        for pid in (*self.apps, *self.stores):
+            os.kill(pid, signal.SIGSTOP)
+
+    async def go_on(self) -> None:
+        """Its turn again: back when it answers."""
+        for pid in (*self.stores, *self.apps):
+            os.kill(pid, signal.SIGCONT)
+        await self.ready()
+
+    @abstractmethod
+    async def ready(self) -> None:
+        """Wait until it takes hooks. Raises DidNotStart."""
+
     async def stop(self) -> None:
+        for pid in (*self.stores, *self.apps):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)  # who is suspended is not even told to end
         for process in self.processes:
             await process.stop()
         self.processes.clear()
@@ -172,6 +191,9 @@ class Forwarder(Subject):
     async def start(self, where: Path, sink: str, preload: Path | None = None) -> None:
         self.where, self.port = where, free_port()
         self.spawn("forwarder", "tests.bench.forwarder", str(self.port), sink)
+        await self.ready()
+
+    async def ready(self) -> None:
         await self.answering("/")
 
 
@@ -195,6 +217,9 @@ class PlainArq(Subject):
         self.stores = [self.store.process.pid]
         for half in ("worker", "web"):
             self.spawn(half, "tests.bench.naive_arq", half, str(self.store.socket), str(self.port), sink)
+        await self.ready()
+
+    async def ready(self) -> None:
         await self.answering("/")
 
     async def stop(self) -> None:
@@ -275,11 +300,14 @@ class Relay(Subject):
         )
         for half in ("serve", "worker") if self.split else ("run",):
             self.spawn(half, "relay", half, "-c", str(self.config))
-        await self.answering("/readyz", status=200)
+        await self.ready()
         if server is None:
             self.stores = [int((where / "data/store/valkey.pid").read_text())]
         elif server.process is not None:
             self.stores = [server.process.pid]
+
+    async def ready(self) -> None:
+        await self.answering("/readyz", status=200)
 
     async def stop(self) -> None:
         await super().stop()
