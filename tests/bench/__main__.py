@@ -112,6 +112,9 @@ async def _round(
                     await subject.go_on()
                     await asyncio.sleep(SETTLE_S)
                     row = await measure(mode, number, subject, drivers[subject.name], sink, plan)
+                    # What has arrived may not be answered yet, and an answer that comes while its caller is suspended
+                    # comes too late for it.
+                    await asyncio.sleep(sink.delay_s + SETTLE_S)
                     subject.suspend()
                 except (DidNotStart, RuntimeError, OSError) as e:
                     broken_off(subject, e)
