@@ -6,7 +6,6 @@ whether we know that it did not arrive.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import time
@@ -21,10 +20,10 @@ from relay import envelope as envelopes
 from relay.contract import Bridge, Http, MultiStep, Texts
 from relay.envelope import Envelope
 from relay.errors import FetchRefused, RelayError, SendError, StoreUnavailable, UnsupportedContent
-from relay.model import Attachment, Delivery, Kind, Outcome, Part, Verdict
+from relay.model import Attachment, Delivery, Kind, OutboundRequest, Outcome, Part, RawResponse, Verdict
 from relay.records import Finish, Head, Held, Stored, new_finish
 from relay.refusals import reasons
-from relay.registry import Connection, Registry
+from relay.registry import Registry
 from relay.settle import Settled, settle
 from relay.store import Store, StoreMemory, new_id
 
@@ -65,106 +64,19 @@ class Attempts:
         self._memories = {name: StoreMemory(store, name) for name in registry.accounts}
         self._long: OrderedDict[str, Sequence[Part]] = OrderedDict()
 
-    async def __call__(self, destination: str, lane: Held, head: Head, probing: bool) -> Finish:
-        """One attempt at the head of a lane. Raises nothing but CancelledError."""
-        started = time.time()
-        connection = self.registry.accounts[destination]
-        e = head.said or envelopes.load(head.envelope)
-        bot = self.registry.accounts.get(head.channel)
-        delivery = envelopes.delivery(
-            head, e, destination, lane.number, is_desk=connection.is_desk, bot_id=bot.bot_id if bot else 0
-        )
-        left_s = (e.reply_deadline_ms / 1000 - started) if e.reply_deadline_ms else None
-        outcome, more = await self._send(connection, delivery, head, left_s)
-        took = time.time() - started
-        settled = settle(
-            outcome,
-            more_parts=more,
-            failed_before=head.tries,
-            retries=self.retries,
-            pause_s=self.pause_s,
-            probing=probing,
-            left_s=left_s,
-            random=random.random,
-        )
-        if self.on_attempt is not None:
-            self.on_attempt(destination, outcome, took, head)
-        line = _line(outcome, settled, head, started, took, taken_over=lane.taken_over)
-        if settled.verdict in ("ok", "dead"):
-            self._long.pop(head.delivery_id, None)
-        if settled.verdict in ("ok", "part"):
-            return new_finish(verdict=settled.verdict, line=line, standing=head.standing, remote_id=outcome.remote_id)
-        log.info(
-            "%s #%s %s: %s (%s) %s", destination, lane.number, head.delivery_id, settled.verdict, outcome.reason,
-            outcome.words,
-        )  # fmt: skip
-        notice: Stored | None = None
-        to: tuple[str, ...] = ()
-        if settled.verdict == "dead":
-            notice, to = self.failure_notice(delivery, e, settled.reason, outcome.words, head.tries + 1)
-        return Finish(
-            verdict=settled.verdict,
-            line=line,
-            standing=head.standing,
-            delay_ms=int(settled.delay_s * 1000),
-            reason=settled.reason,
-            words=outcome.words,
-            notice=notice,
-            notice_to=to,
-        )
+    def begin(self, destination: str, lane: Held, head: Head, probing: bool) -> Attempt:
+        """The next attempt at the head of a lane, worded and ready to be sent."""
+        return Attempt(self, destination, lane, head, probing)
 
-    async def _send(
-        self, connection: Connection, delivery: Delivery, head: Head, left_s: float | None
-    ) -> tuple[Outcome, bool]:
-        """(outcome, whether parts remain after this one)."""
-        bridge = connection.bridge
-        if left_s is not None and left_s <= 0:
-            return Outcome(verdict=Verdict.REJECTED, reason="deadline"), False
-        try:
-            parts = self._parts(bridge, delivery)
-            if head.part >= len(parts):
-                return Outcome(verdict=Verdict.ACCEPTED, reason="nothing_left"), False
-            part = self._with_links(connection.name, parts[head.part])
-            more = head.part + 1 < len(parts)
-            try:
-                outcome = await self._exchange(connection, delivery, part)
-            except FetchRefused as e:
-                if not connection.is_desk:
-                    raise
-                # A file that cannot be had must not keep a customer's words from people, nor hold up what comes after.
-                outcome = await self._exchange(connection, delivery, self._without_files(part, e))
-        except UnsupportedContent as e:
-            words = " ".join(reasons(self.texts, e))
-            return Outcome(verdict=Verdict.REJECTED, reason="unsupported_content", words=words), False
-        except SendError as e:
-            return (
-                Outcome(verdict=Verdict.RETRY, reason=e.reason, words=e.words[:WORDS_LIMIT], certain=e.certain),
-                False,
-            )
-        except FetchRefused as e:
-            return Outcome(verdict=Verdict.REJECTED, reason="file_refused", words=str(e)[:WORDS_LIMIT]), False
-        except (RelayError, StoreUnavailable) as e:
-            return Outcome(verdict=Verdict.RETRY, reason="trouble", words=str(e)[:WORDS_LIMIT]), False
-        except asyncio.CancelledError:
-            raise
-        except Exception as e:  # a bug in a bridge is one conversation's trouble, not the destination's
-            log.exception("bug while sending %s to %s", delivery.id, connection.name)
-            return Outcome(verdict=Verdict.RETRY, reason="bug", words=type(e).__name__), False
-        if len(outcome.words) > WORDS_LIMIT:
-            outcome = replace(outcome, words=outcome.words[:WORDS_LIMIT])
-        return outcome, more
+    def multi_step(self, destination: str) -> MultiStep | None:
+        """The destination's bridge, if it needs several requests for one part."""
+        return self._multi.get(destination)
 
-    async def _exchange(self, connection: Connection, delivery: Delivery, part: Part) -> Outcome:
-        """One part, sent and its answer judged."""
-        http = self.senders[connection.name]
-        if (multi := self._multi.get(connection.name)) is not None:
-            return await multi.send(delivery, part, http, self._memories[connection.name])
-        request = connection.bridge.render(delivery, part)
-        if request.echo:
-            self.store.remember_echo(connection.name, request.echo)
-        return connection.bridge.classify(await http(request))
+    def memory(self, destination: str) -> StoreMemory:
+        """What the destination's bridge remembers between requests."""
+        return self._memories[destination]
 
-    def _without_files(self, part: Part, error: FetchRefused) -> Part:
+    def without_files(self, part: Part, error: FetchRefused) -> Part:
         """The part in words: each file by name and address, and why it is not there."""
         lines = [
             self.texts.notice("file_not_fetched", filename=a.filename or a.kind.value, url=a.url, words=str(error))
@@ -172,7 +84,7 @@ class Attempts:
         ]
         return replace(part, text="\n".join(filter(None, [part.text, *lines])), attachments=())
 
-    def _parts(self, bridge: Bridge[Any], delivery: Delivery) -> Sequence[Part]:
+    def parts(self, bridge: Bridge[Any], delivery: Delivery) -> Sequence[Part]:
         """The delivery's parts. Those of long texts are kept from one part to the next: cutting 100 kB takes a tenth of
         a second, and doing it for each of its pieces again would hold up everybody."""
         parts = self._long.get(delivery.id)
@@ -184,7 +96,12 @@ class Attempts:
                     self._long.popitem(last=False)
         return parts
 
-    def _with_links(self, destination: str, part: Part) -> Part:
+    def ended(self, delivery_id: str) -> None:
+        """It is not tried again, and has no further part."""
+        self._long.pop(delivery_id, None)
+
+    def with_links(self, destination: str, part: Part) -> Part:
+        """The part, with addresses under which the destination can fetch the files that we hold."""
         if not any(a.file_id for a in part.attachments):
             return part
         linked = tuple(replace(a, url=self.link_file(destination, a)) if a.file_id else a for a in part.attachments)
@@ -207,6 +124,153 @@ class Attempts:
             return None, ()
         text = failure_text(self.texts, delivery, e, reason, words, attempts=attempts)
         return Stored(id=new_id(), kind=Kind.NOTICE, origin="", envelope=notice_envelope(text)), to
+
+
+class Attempt:
+    """One attempt: it is worded when made; then comes `send`, and then `finish`.
+
+    Three steps, because only the middle one takes one of a destination's places: what is done before and after it costs
+    the destination nothing.
+    """
+
+    __slots__ = ("_by", "_connection", "_delivery", "_e", "_head", "_lane", "_left_s", "_more", "_outcome", "_part",
+                 "_probing", "_request", "_response", "_started", "_took")  # fmt: skip
+
+    def __init__(self, by: Attempts, destination: str, lane: Held, head: Head, probing: bool) -> None:
+        self._by = by
+        self._lane = lane
+        self._head = head
+        self._probing = probing
+        self._connection = connection = by.registry.accounts[destination]
+        self._e = e = head.said or envelopes.load(head.envelope)
+        bot = by.registry.accounts.get(head.channel)
+        self._delivery = delivery = envelopes.delivery(
+            head, e, destination, lane.number, is_desk=connection.is_desk, bot_id=bot.bot_id if bot else 0
+        )
+        self._part: Part | None = None
+        self._more = False  # parts remain after this one
+        self._request: OutboundRequest | None = None
+        self._response: RawResponse | None = None
+        self._outcome: Outcome | None = None  # known without an answer to read
+        self._left_s: float | None = None
+        self._started = self._took = 0.0
+        try:
+            parts = by.parts(connection.bridge, delivery)
+            if head.part >= len(parts):
+                self._outcome = Outcome(verdict=Verdict.ACCEPTED, reason="nothing_left")
+                return
+            self._part = part = by.with_links(destination, parts[head.part])
+            self._more = head.part + 1 < len(parts)
+            if by.multi_step(destination) is None:
+                self._request = connection.bridge.render(delivery, part)
+        except Exception as error:
+            self._outcome = self._failed(error)
+
+    async def send(self) -> None:
+        """Send it, if there is something to send and its reply window is open. Raises only CancelledError."""
+        self._started = started = time.time()
+        if deadline_ms := self._e.reply_deadline_ms:
+            self._left_s = deadline_ms / 1000 - started
+        if self._outcome is not None or self._part is None:
+            return
+        if self._left_s is not None and self._left_s <= 0:
+            self._outcome = Outcome(verdict=Verdict.REJECTED, reason="deadline")
+            return
+        try:
+            try:
+                await self._exchange(self._part, self._request)
+            except FetchRefused as e:
+                if not self._connection.is_desk:
+                    raise
+                # A file that cannot be had must not keep a customer's words from people, nor hold up what comes after.
+                await self._exchange(self._by.without_files(self._part, e), None)
+        except Exception as error:
+            self._outcome = self._failed(error)
+        self._took = time.time() - started
+
+    async def _exchange(self, part: Part, request: OutboundRequest | None) -> None:
+        """One part, sent; `request` is how it is worded, if that is known."""
+        by, name = self._by, self._connection.name
+        http = by.senders[name]
+        if (multi := by.multi_step(name)) is not None:
+            self._outcome = await multi.send(self._delivery, part, http, by.memory(name))
+            return
+        if request is None:
+            request = self._connection.bridge.render(self._delivery, part)
+        if request.echo:
+            by.store.remember_echo(name, request.echo)
+        self._response = await http(request)
+
+    def _failed(self, error: Exception) -> Outcome:
+        """What it means that this came instead of an answer."""
+        match error:
+            case UnsupportedContent():
+                words = " ".join(reasons(self._by.texts, error))
+                return Outcome(verdict=Verdict.REJECTED, reason="unsupported_content", words=words)
+            case SendError():
+                return Outcome(
+                    verdict=Verdict.RETRY, reason=error.reason, words=error.words[:WORDS_LIMIT], certain=error.certain
+                )
+            case FetchRefused():
+                return Outcome(verdict=Verdict.REJECTED, reason="file_refused", words=str(error)[:WORDS_LIMIT])
+            case RelayError() | StoreUnavailable():
+                return Outcome(verdict=Verdict.RETRY, reason="trouble", words=str(error)[:WORDS_LIMIT])
+        # A bug in a bridge is one conversation's trouble, not the destination's.
+        log.error("bug while sending %s to %s", self._delivery.id, self._connection.name, exc_info=error)
+        return Outcome(verdict=Verdict.RETRY, reason="bug", words=type(error).__name__)
+
+    def _read(self) -> Outcome:
+        """What came of it."""
+        outcome = self._outcome
+        if outcome is None:
+            assert self._response is not None
+            try:
+                outcome = self._connection.bridge.classify(self._response)
+            except Exception as error:
+                outcome = self._failed(error)
+        if len(outcome.words) > WORDS_LIMIT:
+            outcome = replace(outcome, words=outcome.words[:WORDS_LIMIT])
+        return outcome
+
+    def finish(self) -> Finish:
+        """What is to be written of it."""
+        by, head, lane, destination = self._by, self._head, self._lane, self._connection.name
+        outcome = self._read()
+        settled = settle(
+            outcome,
+            more_parts=self._more,
+            failed_before=head.tries,
+            retries=by.retries,
+            pause_s=by.pause_s,
+            probing=self._probing,
+            left_s=self._left_s,
+            random=random.random,
+        )
+        if by.on_attempt is not None:
+            by.on_attempt(destination, outcome, self._took, head)
+        line = _line(outcome, settled, head, self._started, self._took, taken_over=lane.taken_over)
+        if settled.verdict in ("ok", "dead"):
+            by.ended(head.delivery_id)
+        if settled.verdict in ("ok", "part"):
+            return new_finish(verdict=settled.verdict, line=line, standing=head.standing, remote_id=outcome.remote_id)
+        log.info(
+            "%s #%s %s: %s (%s) %s", destination, lane.number, head.delivery_id, settled.verdict, outcome.reason,
+            outcome.words,
+        )  # fmt: skip
+        notice: Stored | None = None
+        to: tuple[str, ...] = ()
+        if settled.verdict == "dead":
+            notice, to = by.failure_notice(self._delivery, self._e, settled.reason, outcome.words, head.tries + 1)
+        return Finish(
+            verdict=settled.verdict,
+            line=line,
+            standing=head.standing,
+            delay_ms=int(settled.delay_s * 1000),
+            reason=settled.reason,
+            words=outcome.words,
+            notice=notice,
+            notice_to=to,
+        )
 
 
 def notice_envelope(text: str) -> bytes:

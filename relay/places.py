@@ -1,8 +1,9 @@
 """How many attempts of one destination may be under way at once.
 
-A place is held for an attempt and no longer. Lanes are claimed a few ahead of the free places: what comes after an
-attempt, writing its result and claiming the next lane, is two answers of the store, and a destination that takes 50 ms
-would be idle for a fifth of the time (measured: 0.75 of what its places allow).
+A place is held while an attempt is sent and no longer: it is worded before, and its answer judged afterwards. Lanes are
+claimed a few ahead of the free places: what comes after an attempt, writing its result and claiming the next lane, is
+two answers of the store, and a destination that takes 50 ms would be idle for a fifth of the time (measured: 0.75 of
+what its places allow).
 """
 
 from __future__ import annotations

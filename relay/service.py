@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hiredis import ReplyError
@@ -299,7 +300,7 @@ class Service:
             worker = LaneWorker(
                 self.store,
                 name,
-                lambda lane, head, probing, name=name: attempts(name, lane, head, probing),  # type: ignore[misc]
+                partial(attempts.begin, name),
                 name=self.name,
                 concurrency=config.delivery.concurrency,
                 on_finished=self._on_finished,

@@ -14,9 +14,9 @@ import math
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from arq.connections import ArqRedis
@@ -40,8 +40,21 @@ REGAIN_PAUSE_S = 0.05
 # A long lane gives its slot back after so many messages, so that others get their turn.
 FAIR_SHARE = 10
 
-Deliver = Callable[[Held, Head, bool], Awaitable[Finish]]
-"""One attempt: (lane, head, probing) -> what to write. Never raises but for cancellation."""
+
+class Attempt(Protocol):
+    """One attempt, worded. `send` is called once, then `finish`; neither raises but for cancellation."""
+
+    async def send(self) -> None:
+        """Takes as long as the destination does: only this is done while holding one of its places."""
+        ...
+
+    def finish(self) -> Finish:
+        """What to write of it."""
+        ...
+
+
+Begin = Callable[[Held, Head, bool], Attempt]
+"""(lane, head, probing) -> the next attempt at it"""
 
 
 def worker_id() -> str:
@@ -78,7 +91,7 @@ class LaneWorker(Worker):
         self,
         store: Store,
         destination: str,
-        deliver: Deliver,
+        begin: Begin,
         *,
         name: str,
         concurrency: int = 100,
@@ -108,7 +121,7 @@ class LaneWorker(Worker):
         self.lanes: dict[str, Held] = {}
         self.healthy = False
         self.state = ""
-        self._deliver = deliver
+        self._begin = begin
         self._places = Places(concurrency)
         self._on_finished = on_finished
         self._on_unknown_job = on_unknown_job
@@ -289,13 +302,15 @@ class LaneWorker(Worker):
         head = lane.head
         done = 0
         while head is not None:
+            attempt = self._begin(lane, head, probing)
             if not await self._places.take():
                 await self._give_back(self.lanes.get(lane.job, lane))
                 return
             try:
-                what = await self._deliver(lane, head, probing)
+                await attempt.send()
             finally:
                 self._places.leave()
+            what = attempt.finish()
             done += 1
             go_on = self.allow_pick_jobs and done < FAIR_SHARE and not probing
             finished = await self._finish(lane, head, what, go_on)

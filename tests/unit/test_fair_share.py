@@ -15,6 +15,7 @@ from relay.store import Store, new_id
 from relay.store_address import StoreAddress
 from relay.worker import LaneWorker
 from tests.harness import StoreServer
+from tests.unit.attempts import made_by
 
 
 async def test_taken_again_before_the_old_turn_has_ended(
@@ -32,7 +33,7 @@ async def test_taken_again_before_the_old_turn_has_ended(
         sent.append(head.delivery_id)
         return Finish(verdict="ok", standing=head.standing)
 
-    worker = LaneWorker(store, "desk", deliver, name="w")
+    worker = LaneWorker(store, "desk", made_by(deliver), name="w")
     finish, again = store.finish, 0
 
     async def finish_then_claim(*args: Any) -> Finished:

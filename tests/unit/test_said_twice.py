@@ -10,6 +10,7 @@ from relay.model import Kind
 from relay.records import Finish, Finished, Head, Held, Stored
 from relay.store import Store, new_id
 from relay.worker import LaneWorker
+from tests.unit.attempts import made_by
 
 
 async def _accepted(store: Store) -> str:
@@ -51,7 +52,7 @@ async def test_an_attempt_outlives_its_own_lease(store: Store) -> None:
         await asyncio.sleep(store.lease_ms / 1000 * 3)
         return Finish(verdict="ok", standing=head.standing)
 
-    worker = LaneWorker(store, "desk", deliver, name="w", on_finished=lambda d, h, f, w: ended.append(f))
+    worker = LaneWorker(store, "desk", made_by(deliver), name="w", on_finished=lambda d, h, f, w: ended.append(f))
 
     async def renew(destination: str, lanes: object) -> set[str]:
         return set()  # as while the store is away

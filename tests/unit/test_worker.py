@@ -19,6 +19,7 @@ from relay.store import Store, new_id
 from relay.store_address import StoreAddress
 from relay.worker import FAIR_SHARE, LaneWorker
 from tests.harness import StoreServer, until
+from tests.unit.attempts import made_by
 
 OK = Finish(verdict="ok")
 Send = Callable[[Held, Head, bool], Awaitable[Finish]]
@@ -62,7 +63,7 @@ class Far:
 @contextlib.asynccontextmanager
 async def running(store: Store, send: Send, *, name: str = "w1", **options: Any) -> AsyncIterator[LaneWorker]:
     """A worker in its own task; stopped at the end without ceremony."""
-    worker = LaneWorker(store, "desk", send, name=name, **options)
+    worker = LaneWorker(store, "desk", made_by(send), name=name, **options)
     task = asyncio.create_task(worker.async_run())
     try:
         yield worker

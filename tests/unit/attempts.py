@@ -1,0 +1,27 @@
+"""Attempts that do what a test says, for a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from relay.records import Finish, Head, Held
+from relay.worker import Begin
+
+Deliver = Callable[[Held, Head, bool], Awaitable[Finish]]
+
+
+class _Told:
+    def __init__(self, deliver: Deliver, what: tuple[Held, Head, bool]) -> None:
+        self._deliver = deliver
+        self._what = what
+
+    async def send(self) -> None:
+        self._said = await self._deliver(*self._what)
+
+    def finish(self) -> Finish:
+        return self._said
+
+
+def made_by(deliver: Deliver) -> Begin:
+    """Attempts whose sending is `deliver`, which says what to write."""
+    return lambda *what: _Told(deliver, what)
