@@ -1,8 +1,9 @@
-"""`relay run`, `relay serve`, `relay worker`: the daemon, until Ctrl-C or SIGTERM."""
+"""`relay run`, `relay serve`, `relay worker`: the daemon, until Ctrl-C or SIGTERM, or its terminal is closed."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import Sequence
@@ -57,10 +58,18 @@ def run(config: Config, kinds: Kinds, parts: Parts) -> int:
 ECHO_S = 1.0
 
 
+def _stops() -> tuple[signal.Signals, ...]:
+    """What asks the daemon to stop. The closing of its terminal does not where that is ignored, as under nohup."""
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        return signal.SIGINT, signal.SIGTERM
+    return signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+
+
 async def _run(config: Config, kinds: Kinds, keys: Sequence[str], parts: Parts) -> int:
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
-    for signum in (signal.SIGINT, signal.SIGTERM):
+    stops = _stops()
+    for signum in stops:
         loop.add_signal_handler(signum, asked.set)
 
     def second_means_now() -> None:
@@ -81,13 +90,14 @@ async def _run(config: Config, kinds: Kinds, keys: Sequence[str], parts: Parts) 
     for warning in (*map(str, config.warnings), *service.warnings):
         err().print(Text(warning, style="yellow"))
     await stopping
-    err().print(Text("Stopping: what is on its way is finished first."))
+    with contextlib.suppress(OSError):  # the terminal may be what has gone
+        err().print(Text("Stopping: what is on its way is finished first."))
     # A second Ctrl-C means now; a second SIGTERM says nothing new.
     impatience = loop.call_later(ECHO_S, second_means_now)
     await service.stop()
     impatience.cancel()
     # Everything is done. A signal that comes while Python takes itself down must not turn that into a failure.
-    for signum in (signal.SIGINT, signal.SIGTERM):
+    for signum in stops:
         loop.remove_signal_handler(signum)
         signal.signal(signum, signal.SIG_IGN)
     return 0
