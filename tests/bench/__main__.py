@@ -184,7 +184,9 @@ def main() -> int:
     args = parser.parse_args()
 
     # However it is ended, the processes it started must not stay behind.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for told in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(told) != signal.SIG_IGN:  # as under nohup
+            signal.signal(told, signal.default_int_handler)
     if args.growth:
         return _growth(QUICK_EXTENT if args.quick else Extent(), args.dir, args.json)
     plan = QUICK if args.quick else Plan()

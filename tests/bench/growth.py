@@ -162,6 +162,7 @@ async def probe(
 ) -> Step:
     """Measure at what is stored now."""
     stored = driver.next_index - 1
+    await asyncio.sleep(1.0)  # what is left of what came before is not idling
     meter = Meter(relay)
     await asyncio.sleep(idle_s)
     app, kept, _, _ = meter.used()
@@ -235,7 +236,7 @@ async def _at(
         driver.next_index = milestone + 1
         shape = Shape(name="growth", conversations=extent.conversations)
         await driver.run(500, shape)
-        steps.append(await probe(f"{milestone:,} stored", server, store, relay, driver, sink, extent, 5.0))
+        steps.append(await probe(f"{milestone:,} stored", server, store, relay, driver, sink, extent, 10.0))
         if asleep:
             sink.refuse = lambda index: True
             await driver.run(asleep, Shape(name="asleep", conversations=0), wait_for_arrivals=False)
@@ -245,7 +246,7 @@ async def _at(
             say(f"{sink.refused} lanes asleep")
             sink.behave()
             name = f"{milestone:,} stored, {asleep:,} lanes asleep"
-            steps.append(await probe(name, server, store, relay, driver, sink, extent, 5.0))
+            steps.append(await probe(name, server, store, relay, driver, sink, extent, 10.0))
             began = time.monotonic()
             subprocess.run(
                 [sys.executable, "-m", "relay", "trace", "-c", str(relay.config), "bench-1"],

@@ -68,7 +68,9 @@ async def _run(arguments: argparse.Namespace, console: Console) -> list[Report]:
     task = asyncio.current_task()
     assert task is not None
     # Told to end, it ends what it has started.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for told in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(told) != signal.SIG_IGN:  # as under nohup
+            asyncio.get_running_loop().add_signal_handler(told, task.cancel)
     for number in arguments.only or in_order():
         one = ALL[number]
         if arguments.short and not one.in_short:
