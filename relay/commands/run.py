@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from relay.commands.setup import Kinds, err, out
+from relay.commands.stopping import stop_signals
 from relay.config import Config
 from relay.errors import ConfigError, Problem
 from relay.nearest import hint
@@ -58,17 +59,10 @@ def run(config: Config, kinds: Kinds, parts: Parts) -> int:
 ECHO_S = 1.0
 
 
-def _stops() -> tuple[signal.Signals, ...]:
-    """What asks the daemon to stop. The closing of its terminal does not where that is ignored, as under nohup."""
-    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
-        return signal.SIGINT, signal.SIGTERM
-    return signal.SIGINT, signal.SIGTERM, signal.SIGHUP
-
-
 async def _run(config: Config, kinds: Kinds, keys: Sequence[str], parts: Parts) -> int:
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
-    stops = _stops()
+    stops = stop_signals()
     for signum in stops:
         loop.add_signal_handler(signum, asked.set)
 

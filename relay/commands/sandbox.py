@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import socket
 import ssl
 import types
@@ -17,6 +16,7 @@ from pydantic import SecretStr, ValidationError
 from rich.console import Console
 from rich.text import Text
 
+from relay.commands.stopping import stop_signals
 from relay.contract import SANDBOX, Bridge, BridgeSettings, BridgeSpec, SandboxOptions
 from relay.errors import RelayError
 from relay.registry import SECRET_TAIL
@@ -72,7 +72,7 @@ async def serve(
     cert: Path | None = None,
     key: Path | None = None,
 ) -> None:
-    """Run until SIGINT or SIGTERM, or until cancelled. `port` 0: any free one. With `cert` (and `key`, where it is in a
+    """Run until asked to stop, or until cancelled. `port` 0: any free one. With `cert` (and `key`, where it is in a
     file of its own) it speaks https, as some vendors' clients insist (facts 1.8). Raises RelayError if the port is
     taken or the certificate cannot be used."""
     spec = bridge.spec
@@ -108,10 +108,10 @@ async def serve(
 
 
 async def _stopped() -> None:
-    """Wait for SIGINT or SIGTERM."""
+    """Wait until asked to stop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):  # not everywhere, nor in threads
             loop.add_signal_handler(number, stop.set)
     await stop.wait()

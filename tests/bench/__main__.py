@@ -20,6 +20,7 @@ from pathlib import Path
 
 import uvloop
 
+from relay.commands.stopping import stop_signals
 from relay.embedded import find_server
 from tests.bench import modes, slow_disk, usage
 from tests.bench.driver import Driver
@@ -184,9 +185,8 @@ def main() -> int:
     args = parser.parse_args()
 
     # However it is ended, the processes it started must not stay behind.
-    for told in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(told) != signal.SIG_IGN:  # as under nohup
-            signal.signal(told, signal.default_int_handler)
+    for asked in stop_signals():
+        signal.signal(asked, signal.default_int_handler)
     if args.growth:
         return _growth(QUICK_EXTENT if args.quick else Extent(), args.dir, args.json)
     plan = QUICK if args.quick else Plan()

@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import json
 import shutil
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +17,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from relay.commands.stopping import stop_signals
 from tests.faults.bench import Bench
 from tests.faults.catalogue import ALL, in_order
 from tests.faults.experiment import Report
@@ -68,9 +68,8 @@ async def _run(arguments: argparse.Namespace, console: Console) -> list[Report]:
     task = asyncio.current_task()
     assert task is not None
     # Told to end, it ends what it has started.
-    for told in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(told) != signal.SIG_IGN:  # as under nohup
-            asyncio.get_running_loop().add_signal_handler(told, task.cancel)
+    for asked in stop_signals():
+        asyncio.get_running_loop().add_signal_handler(asked, task.cancel)
     for number in arguments.only or in_order():
         one = ALL[number]
         if arguments.short and not one.in_short:
