@@ -57,11 +57,12 @@ async def test_closing_the_terminal_is_a_clean_stop(tmp_path: Path) -> None:
         relay = InTerminal(tmp_path, deployment(shop.account(), None, sales.account()))
         try:
             await relay.start()
-            store = relay.store_pid
+            pid_file = relay.data_dir / "store" / "valkey.pid"
+            assert pid_file.exists()
             relay.close_terminal()
             await until(lambda: not relay.running, what="the relay ended with its terminal")
             assert relay._reap() == 0
-            await until(lambda: not Path(f"/proc/{store}").exists(), what="the store ended as well")
+            await until(lambda: not pid_file.exists(), what="the store ended as well")
         finally:
             await relay.close()
 
