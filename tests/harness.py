@@ -12,6 +12,7 @@ import asyncio
 import atexit
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -878,15 +879,14 @@ class Customer:
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        hook: str,
-        *,
+        *hooks: str,
         retry: bool = False,
         retry_for_s: float = 60.0,
         first_user: int = 1000,
         run: str = "",
     ) -> None:
         self.session = session
-        self.hook = hook
+        self._hooks = itertools.cycle(hooks)  # of several, each in its turn
         self.retry = retry
         self.retry_for_s = retry_for_s
         self.first_user = first_user
@@ -902,7 +902,7 @@ class Customer:
         data = payload if isinstance(payload, bytes) else orjson.dumps(payload)
         try:
             async with self.session.post(
-                self.hook,
+                next(self._hooks),
                 data=data,
                 headers={"Content-Type": "application/json"},
                 timeout=aiohttp.ClientTimeout(total=timeout_s),

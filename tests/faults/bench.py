@@ -19,6 +19,7 @@ from relay.errors import StoreUnavailable
 from relay.keys import PREFIX
 from relay.store import Store
 from relay.store_address import StoreAddress
+from tests.faults.experiment import TWO_AND_TWO
 from tests.harness import Arrival, Customer, RelayProcess, Reply, Sink, StoreServer, Tally, deployment
 
 Shape = Literal["run", "apart", "two", "serve", "none"]
@@ -37,7 +38,8 @@ class Bench:
 
     `store` is None for the embedded one, or an address; `script` is the panel's. `neighbour` is a channel "loud" and a
     desk "crowd" that only share the relay with them. `kind` is how processes are started: `tests.faults.forked` has one
-    that takes less time.
+    that takes less time. An experiment that is to have 2 + 2 processes gets them, and an external store, whatever shape
+    it asks for.
     """
 
     kind: ClassVar[type[RelayProcess]] = RelayProcess
@@ -56,7 +58,7 @@ class Bench:
     ) -> None:
         self.folder = folder
         self.neighbour = neighbour
-        self.shape: Shape = shape
+        self.shape: Shape = "two" if TWO_AND_TWO.get() and shape in ("run", "apart") else shape
         self.store = store
         self.env = env or {}
         self.config = {"provision": False, "log_level": "info", **config}
@@ -77,6 +79,9 @@ class Bench:
             self.session = await self._stack.enter_async_context(
                 aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar())
             )
+            if self.shape == "two" and self.store is None:
+                self.store = (await self._stack.enter_async_context(external_store(self.folder / "store"))).url
+                self.config["store"] = self.store
             self._make()
             for relay in self.all:
                 self._stack.push_async_callback(relay.close)
@@ -119,8 +124,12 @@ class Bench:
 
     @property
     def relay(self) -> RelayProcess:
-        """The one of shape `run`."""
+        """The one of shape `run`; of several, the first that takes hooks."""
         return self.webs[0]
+
+    async def readiness(self) -> set[int]:
+        """What all web processes answer to /readyz."""
+        return {await web.readyz() for web in self.webs}
 
     async def add_worker(self, name: str, **env: str) -> RelayProcess:
         """Another worker process on the same store."""
@@ -135,9 +144,10 @@ class Bench:
 
     # --- writing and counting -----------------------------------------------------------------------------------------
 
-    def customer(self, *, retry: bool = True, web: int = 0, **more: Any) -> Customer:
-        """Somebody who writes, through one of the web processes."""
-        customer = Customer(self.session, self.webs[web].hooks["shop"], retry=retry, **more)
+    def customer(self, *, retry: bool = True, web: int | None = None, **more: Any) -> Customer:
+        """Somebody who writes, through one of the web processes, or through all in turn, as behind a load balancer."""
+        webs = self.webs if web is None else [self.webs[web]]
+        customer = Customer(self.session, *(w.hooks["shop"] for w in webs), retry=retry, **more)
         self.customers.append(customer)
         return customer
 

@@ -7,7 +7,8 @@ import contextlib
 import gc
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +17,8 @@ import psutil
 from tests.harness import Ledger, Tally
 
 RECOVERY_LIMIT_S = 10.0  # lanes move again within this after a kill -9, p99
+TWO_AND_TWO: ContextVar[bool] = ContextVar("TWO_AND_TWO", default=False)
+"""Whether the experiment under way is to have two serve and two worker processes on one external store."""
 
 
 @dataclass
@@ -114,6 +117,7 @@ class Experiment:
     short: dict[str, Any] | None  # None: too long for every day
     full: dict[str, Any]
     alone: bool  # it measures latencies: nothing else may run beside it
+    two_and_two: bool = False
 
     @property
     def in_short(self) -> bool:
@@ -124,6 +128,7 @@ class Experiment:
         """Run it in an empty folder. An exception is a failure of the experiment, not of the runner."""
         report = Report(number=self.number, title=self.title)
         began = time.monotonic()
+        TWO_AND_TWO.set(self.two_and_two)
         try:
             await self.run(folder, report, **(self.full if full else self.short or {}))
         except asyncio.CancelledError:
@@ -141,13 +146,27 @@ ALL: dict[str, Experiment] = {}
 
 
 def experiment(
-    number: str, title: str, *, short: dict[str, Any] | None, full: dict[str, Any], alone: bool = False
+    number: str,
+    title: str,
+    *,
+    short: dict[str, Any] | None,
+    full: dict[str, Any],
+    alone: bool = False,
+    two: dict[str, Any] | None = None,
+    two_in_short: bool = False,
 ) -> Callable[[Run], Run]:
-    """Registers a function as an experiment."""
+    """Registers a function as an experiment, and, where `two` is given, a second time as one with 2 + 2 processes:
+    `two` is what is of another size there."""
 
     def register(run: Run) -> Run:
-        assert number not in ALL, number
-        ALL[number] = Experiment(number=number, title=title, run=run, short=short, full=full, alone=alone)
+        found = [Experiment(number=number, title=title, run=run, short=short, full=full, alone=alone)]
+        if two is not None:
+            again = replace(found[0], number=f"{number}x2", title=f"{title}, 2 + 2 processes", full={**full, **two})
+            small = {**(short or {}), **two} if two_in_short else None
+            found.append(replace(again, short=small, two_and_two=True))
+        for one in found:
+            assert one.number not in ALL, one.number
+            ALL[one.number] = one
         return run
 
     return register

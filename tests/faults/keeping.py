@@ -33,6 +33,7 @@ from tests.harness import Arrival, Reply, end_embedded_store, insta_message, mar
     "every hook five times at once, and again after 1 h, 12 h and 25 h",
     short={"ids": 40},
     full={"ids": 10_000},
+    two={},
 )
 async def repeated(folder: Path, report: Report, *, ids: int) -> None:
     """Hours pass by taking them off what the keys have left to live."""
@@ -96,6 +97,7 @@ async def ambiguous(folder: Path, report: Report, *, tuples: int) -> None:
     "dead letters, replayed twice during new traffic",
     short={"letters": 30, "conversations": 10},
     full={"letters": 1000, "conversations": 50},
+    two={},
 )
 async def replayed(folder: Path, report: Report, *, letters: int, conversations: int) -> None:
     """Each once per request, in order, with a record of who asked; a second request finds nothing to do."""

@@ -104,6 +104,7 @@ async def one_of_two_killed(
     "kill -9 the web process, with a sender that repeats",
     short={"messages": 600, "conversations": 50, "kills": 2},
     full={"messages": 20_000, "conversations": 200, "kills": 50},
+    two={},
 )
 async def web_killed(folder: Path, report: Report, *, messages: int, conversations: int, kills: int) -> None:
     """The worker lives on; every hook that was answered 200, and every one repeated until it was, arrives once."""
@@ -132,13 +133,16 @@ async def web_killed(folder: Path, report: Report, *, messages: int, conversatio
 @experiment(
     "4",
     "SIGTERM (a deploy) under load",
-    short={"messages": 800, "conversations": 40, "stops": 2, "over_s": 4.0},
+    short={"messages": 800, "conversations": 40, "stops": 4, "over_s": 4.0},
     full={"messages": 20_000, "conversations": 200, "stops": 30, "over_s": 180.0},
+    two={},
+    two_in_short=True,
 )
 async def deployed(
     folder: Path, report: Report, *, messages: int, conversations: int, stops: int, over_s: float
 ) -> None:
-    """`relay run`, stopped politely again and again: nothing is lost or doubled, no try is used, the status is 0."""
+    """`relay run`, stopped politely again and again, or each of several processes in turn: nothing is lost or doubled,
+    no try is used, the status is 0."""
     timeout_s = 10.0
     rng = random.Random(4)
     async with Bench(folder, script=slow_by(0.05), delivery={"timeout": f"{timeout_s:g}s"}) as bench:
@@ -147,10 +151,11 @@ async def deployed(
         slowest = 0.0
         for i in range(stops):
             await asyncio.sleep(rng.uniform(0.2, max(0.5, over_s / stops - 2)))
-            ended = await bench.relay.stop(timeout_s + 20)
+            process = bench.all[i % len(bench.all)]
+            ended = await process.stop(timeout_s + 20)
             slowest = max(slowest, ended.took_s)
             report.check(ended.code == 0, f"stop {i + 1} ended with status {ended.code}")
-            await bench.relay.start(90)
+            await process.start(90)
         await writing
         report.check(slowest <= timeout_s + 5, f"a stop took {slowest:.1f} s (allowed {timeout_s + 5:g} s)")
         report.count(await bench.drained(60))
