@@ -33,24 +33,24 @@ def slow_by(seconds: float) -> Callable[[Arrival], Reply]:
     "kill -9 the worker at random",
     short={"messages": 600, "conversations": 60, "kills": 1, "over_s": 2.0},
     full={"messages": 20_000, "conversations": 200, "kills": 50, "over_s": 200.0},
+    two={"kills": 30, "over_s": 150.0},
 )
 async def worker_killed(
     folder: Path, report: Report, *, messages: int, conversations: int, kills: int, over_s: float
 ) -> None:
-    """serve and worker apart; the worker is killed and started again, at once, as a supervisor would."""
+    """serve and worker apart; the worker is killed and started again, at once, as a supervisor would. Of several, each
+    in turn: its lanes go to the others."""
     rng = random.Random(1)
     async with Bench(folder, shape="apart", script=slow_by(0.03)) as bench:
         customer = bench.customer()
-        worker = bench.workers[0]
         recovery = Recovery(bench.panel.ledger, customer.acknowledged)
         writing = asyncio.create_task(write_spread(customer, conversations, messages // conversations, over_s))
         for i in range(kills):
-            if i:
-                await worker.start(90)
             await asyncio.sleep(rng.uniform(0.3, max(0.8, over_s / kills - 2)))
+            worker = bench.workers[i % len(bench.workers)]
             worker.kill()
             recovery.strike()
-        await worker.start(90)
+            await worker.start(90)
         await writing
         tally = await bench.drained(60 + messages / 200)
         report.count(tally, doubled_allowed=kills * SLOTS)
@@ -60,43 +60,6 @@ async def worker_killed(
         report.check_recovery()
         doubted = sum("taken_over" in d.get("l", "") for d in (await bench.deliveries()).values())
         report.check(doubted >= len(tally.doubled), f"{len(tally.doubled)} doubled, but only {doubted} traces say so")
-
-
-@experiment(
-    "1b",
-    "kill -9 one of two workers at random, 2 + 2 processes",
-    short=None,
-    full={"messages": 20_000, "conversations": 200, "kills": 30, "over_s": 150.0},
-)
-async def one_of_two_killed(
-    folder: Path, report: Report, *, messages: int, conversations: int, kills: int, over_s: float
-) -> None:
-    """Two serve and two worker processes on one external store; the killed worker's lanes go to the other."""
-    rng = random.Random(11)
-    async with (
-        external_store(folder / "store") as store,
-        Bench(folder, shape="two", store=store.url, script=slow_by(0.03)) as bench,
-    ):
-        half = conversations // 2
-        each = messages // conversations
-        one, other = bench.customer(), bench.customer(web=1)
-        recovery = Recovery(bench.panel.ledger, bench.acknowledged)
-        writing = asyncio.gather(
-            write_spread(one, half, each, over_s), write_spread(other, half, each, over_s, first=half)
-        )
-        for i in range(kills):
-            await asyncio.sleep(rng.uniform(0.3, max(0.8, over_s / kills - 2)))
-            worker = bench.workers[i % 2]
-            worker.kill()
-            recovery.acknowledged = bench.acknowledged
-            recovery.strike()
-            await worker.start(90)
-        await writing
-        report.count(await bench.drained(60 + messages / 200), doubled_allowed=kills * SLOTS)
-        stale = stale_doubles(bench.panel.ledger)
-        report.check(not stale, f"repeats of what was not in flight: {stale[:5]}")
-        report.recoveries_s += recovery.times_s()
-        report.check_recovery()
 
 
 @experiment(
