@@ -33,7 +33,7 @@ from tests.bench import usage
 from tests.bench.driver import Driver, Shape, hook
 from tests.bench.endpoints import Sink
 from tests.bench.ledger import Tally, quantile
-from tests.bench.modes import Meter
+from tests.bench.modes import Meter, idle
 from tests.bench.report import table
 from tests.bench.subjects import ROOT, Relay, StoreServer
 
@@ -43,6 +43,7 @@ ASLEEP = 1_000
 CHUNK = 1_000
 TRACES = 200
 RETENTION_S = 10.0
+IDLE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,13 +159,11 @@ async def probe(
     driver: Driver,
     sink: Sink,
     extent: Extent,
-    idle_s: float,
 ) -> Step:
     """Measure at what is stored now."""
     stored = driver.next_index - 1
-    await asyncio.sleep(1.0)  # what is left of what came before is not idling
     meter = Meter(relay)
-    await asyncio.sleep(idle_s)
+    await idle(meter, IDLE_S)
     app, kept, _, _ = meter.used()
     shape = Shape(name="growth", conversations=extent.conversations)
     tally = await driver.run(extent.probe, shape, on_start=meter.start)
@@ -180,7 +179,7 @@ async def probe(
         trace_p99_ms=quantile(took, 0.99) * 1000,
         store_mb=await memory_mb(store),
         app_mb=usage.peak_rss_mb(relay.apps),
-        idle_percent=(app + kept) / idle_s * 100,
+        idle_percent=(app + kept) / IDLE_S * 100,
         others=others,
     )
 
@@ -236,7 +235,7 @@ async def _at(
         driver.next_index = milestone + 1
         shape = Shape(name="growth", conversations=extent.conversations)
         await driver.run(500, shape)
-        steps.append(await probe(f"{milestone:,} stored", server, store, relay, driver, sink, extent, 10.0))
+        steps.append(await probe(f"{milestone:,} stored", server, store, relay, driver, sink, extent))
         if asleep:
             sink.refuse = lambda index: True
             await driver.run(asleep, Shape(name="asleep", conversations=0), wait_for_arrivals=False)
@@ -246,7 +245,7 @@ async def _at(
             say(f"{sink.refused} lanes asleep")
             sink.behave()
             name = f"{milestone:,} stored, {asleep:,} lanes asleep"
-            steps.append(await probe(name, server, store, relay, driver, sink, extent, 10.0))
+            steps.append(await probe(name, server, store, relay, driver, sink, extent))
             began = time.monotonic()
             subprocess.run(
                 [sys.executable, "-m", "relay", "trace", "-c", str(relay.config), "bench-1"],

@@ -104,14 +104,19 @@ class Meter:
         return app, store, driver, max(0.0, busy - app - store - driver) / all_there_is
 
 
+async def idle(meter: Meter, idle_s: float) -> None:
+    """Nothing to do for so long, and `meter` counts that. What is left of what came before is not idling."""
+    await asyncio.sleep(1.0)
+    meter.start()
+    await asyncio.sleep(idle_s)
+
+
 async def measure(mode: str, number: int, subject: Subject, driver: Driver, sink: Sink, plan: Plan) -> Row:
     """Run one mode."""
     sink.behave()
     meter = Meter(subject)
     if mode == IDLE:
-        await asyncio.sleep(1.0)  # what is left of the warm-up is not idling
-        meter.start()
-        await asyncio.sleep(plan.idle_s)
+        await idle(meter, plan.idle_s)
         return _row(mode, number, subject, sink, meter, None, per=plan.idle_s / 100)
     if mode in DESTINATION_S:
         sink.delay_s = DESTINATION_S[mode]
