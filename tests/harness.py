@@ -266,16 +266,24 @@ class RelayProcess:
         _children.add(self._process)
         RelayProcess.known.add(self)
 
+    @property
+    def _command_line(self) -> list[str]:
+        return [sys.executable, "-m", self.module, self.command, "-c", str(self.config_path), *self.args]
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **self.env}
+
     def _spawn(self) -> subprocess.Popen[bytes]:
         """The process itself, its words going to the log."""
         with self._log_path.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", self.module, self.command, "-c", str(self.config_path), *self.args],
+                self._command_line,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **self.env},
+                env=self._environment,
                 start_new_session=True,
             )
 

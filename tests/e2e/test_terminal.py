@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -24,15 +23,14 @@ class InTerminal(RelayProcess):
         self._reader.start()
         process = subprocess.Popen(
             # The first terminal that is opened by somebody who leads a session is that session's own.
-            ["sh", "-c", f'{self.first} exec "$@" <"$0"', os.ttyname(slave),
-             sys.executable, "-m", self.module, self.command, "-c", str(self.config_path)],
+            ["sh", "-c", f'{self.first} exec "$@" <"$0"', os.ttyname(slave), *self._command_line],
             stdin=subprocess.DEVNULL,
             stdout=slave,
             stderr=slave,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **self.env},
+            env={**self._environment, "COLUMNS": "200"},
             start_new_session=True,
-        )  # fmt: skip
+        )
         os.close(slave)
         return process
 
