@@ -103,7 +103,9 @@ class Delivery(Section):
         description="Pauses between attempts: a list whose last one repeats, or {first, factor, max}.",
     )
     timeout: Duration = Field(default=10.0, gt=0, le=120, description="How long one attempt may take.")
-    concurrency: int = Field(default=100, ge=1, le=1000, description="Requests at once, per destination.")
+    concurrency: int = Field(
+        default=100, ge=1, le=1000, description="Requests at once, per destination and worker process."
+    )
     breaker: Annotated[Breaker | None, BeforeValidator(_switch, json_schema_input_type=Breaker | bool)] = Field(
         default=Breaker(), description="When a destination counts as down; false: never."
     )
