@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridges import ALL
-from relay.cli import cli
+from relay.cli.main import cli
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ import aiohttp
 import pytest
 from hypothesis import HealthCheck, settings
 
-from relay.records import Breaker
-from relay.store import Store
-from relay.store_address import StoreAddress
+from relay.store.records import Breaker
+from relay.store.server.address import StoreAddress
+from relay.store.store import Store
 from tests.harness import RelayProcess, StoreServer
 
 # Machines that run tests are slow and shared: a single slow example is no finding.

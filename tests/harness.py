@@ -38,8 +38,8 @@ from click.testing import CliRunner
 from multidict import CIMultiDict
 
 import bridges
-from relay.cli import cli
-from relay.embedded import find_server
+from relay.cli.main import cli
+from relay.store.server.embedded import find_server
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET_KEY = "a secret key that signs the addresses of tests"

@@ -26,9 +26,9 @@ from relay.contract import (
     SandboxOptions,
     VerifiedRequest,
 )
-from relay.errors import RemoteError, SendError
-from relay.model import Delivery, Event, OutboundRequest, Outcome, Part, RawResponse, Unknown, Verdict, Warned
-from relay.responses import bare_address
+from relay.contract.errors import RemoteError, SendError
+from relay.contract.model import Delivery, Event, OutboundRequest, Outcome, Part, RawResponse, Unknown, Verdict, Warned
+from relay.contract.responses import bare_address
 
 RECLAIM_PAUSE_S = 60.0
 

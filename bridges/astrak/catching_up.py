@@ -16,7 +16,7 @@ from bridges.astrak.client import Dialog, DialogMessage
 from bridges.astrak.inbound import missed_message
 from bridges.astrak.session import Session
 from relay.contract import Http, Memory
-from relay.model import Incoming
+from relay.contract.model import Incoming
 
 MEMORY_KEY = "mark"
 LATE_AFTER_S = 30.0  # what is found sooner, between two polls, is not worth a remark

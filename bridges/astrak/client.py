@@ -18,9 +18,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from relay.contract import Http
-from relay.errors import RemoteError
-from relay.model import OutboundRequest, RawResponse
-from relay.responses import bare_address, is_html, json_value, short_words
+from relay.contract.errors import RemoteError
+from relay.contract.model import OutboundRequest, RawResponse
+from relay.contract.responses import bare_address, is_html, json_value, short_words
 
 FORM = "application/x-www-form-urlencoded"
 CALLBACK_SET = 10  # "Если все успешно, то мы получаем JSON с полем code: 10"

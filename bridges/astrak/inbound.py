@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from bridges.astrak.client import DialogMessage, integer
 from relay.contract import RawRequest
-from relay.errors import MalformedPayload
-from relay.fitting import clean
-from relay.model import Content, Event, Incoming, Unknown, Warned
+from relay.contract.errors import MalformedPayload
+from relay.contract.model import Content, Event, Incoming, Unknown, Warned
+from relay.fitting.texts import clean
 
 NEW_MESSAGE, CALLBACK_DEPRECATED = "new_message", "callback_deprecated"
 WITHOUT_TEXT = "message without text"  # the placeholder that desks see

@@ -9,10 +9,10 @@ from bridges.astrak.session import LOGIN_REFUSED, UNSURE
 from bridges.astrak.settings import AstrakSettings
 from bridges.astrak.spec import SPEC
 from relay.contract import BridgeContext
-from relay.errors import Refusal, RemoteError, UnsupportedContent
-from relay.fitting import check_files, check_options, clean, links_as_text, split_text
-from relay.model import Delivery, Kind, OutboundRequest, Outcome, Part, RawResponse, Verdict
-from relay.responses import retry_after_s
+from relay.contract.errors import Refusal, RemoteError, UnsupportedContent
+from relay.contract.model import Delivery, Kind, OutboundRequest, Outcome, Part, RawResponse, Verdict
+from relay.contract.responses import retry_after_s
+from relay.fitting.texts import check_files, check_options, clean, links_as_text, split_text
 
 
 def fit(delivery: Delivery, settings: AstrakSettings, context: BridgeContext) -> Sequence[Part]:

@@ -17,8 +17,8 @@ from bridges.astrak.client import NOT_JSON, POLL_TIMEOUT_S, integer
 from bridges.astrak.inbound import events_of
 from bridges.astrak.session import USERNAMES, Session
 from relay.contract import Http, Memory
-from relay.errors import MalformedPayload, RemoteError, SendError
-from relay.model import Event, Incoming, Unknown
+from relay.contract.errors import MalformedPayload, RemoteError, SendError
+from relay.contract.model import Event, Incoming, Unknown
 
 QUICK_S = 2.0  # a poll that ends without an event sooner than this was not held, but turned away
 QUICK_IN_A_ROW = 5  # so often, and it is trouble for the core to wait out

@@ -15,7 +15,7 @@ from typing import TypeVar
 from bridges.astrak.client import AstrakClient, Login, hide, integer
 from bridges.astrak.settings import AstrakSettings
 from relay.contract import Http, Memory
-from relay.errors import RemoteError, SendError
+from relay.contract.errors import RemoteError, SendError
 
 LOGIN_REFUSED = "login_refused"  # code of a RemoteError: our name or password is wrong
 UNSURE = "token_unsure"  # ... : refused, and whether the token is to blame could not be told

@@ -6,7 +6,7 @@ from datetime import date
 
 from bridges.astrak.settings import AstrakSettings
 from relay.contract import BridgeSpec, Feature, FileLimit, Limits, Support
-from relay.model import MediaKind, Role
+from relay.contract.model import MediaKind, Role
 
 SECRET = "<secret>"  # noqa: S105 - the name of the hook's tail, see BridgeSpec.hooks
 

@@ -20,8 +20,8 @@ from relay.contract import (
     SandboxOptions,
     VerifiedRequest,
 )
-from relay.errors import RemoteError, SendError
-from relay.model import Delivery, Event, OutboundRequest, Outcome, Part, RawResponse, Report, Unknown
+from relay.contract.errors import RemoteError, SendError
+from relay.contract.model import Delivery, Event, OutboundRequest, Outcome, Part, RawResponse, Report, Unknown
 
 SECRET = "<secret>"  # noqa: S105 - the name of the hook's tail, see BridgeSpec.hooks
 

@@ -15,10 +15,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from bridges.insta.settings import Encoding
 from relay.contract import Http
-from relay.errors import RemoteError
-from relay.fitting import clean
-from relay.model import OutboundRequest, RawResponse
-from relay.responses import is_html, json_value, short_words
+from relay.contract.errors import RemoteError
+from relay.contract.model import OutboundRequest, RawResponse
+from relay.contract.responses import is_html, json_value, short_words
+from relay.fitting.texts import clean
 
 # What to do about an answer's status; the document's section "Коды (http-статусы) ответов".
 REMEDIES = {

@@ -17,9 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from relay.contract import RawRequest
-from relay.errors import MalformedPayload
-from relay.fitting import clean
-from relay.model import (
+from relay.contract.errors import MalformedPayload
+from relay.contract.model import (
     Attachment,
     Event,
     Incoming,
@@ -30,6 +29,7 @@ from relay.model import (
     new_content,
     new_incoming,
 )
+from relay.fitting.texts import clean
 
 INCOMING_MESSAGE = "incomingmessage"
 INCOMING_COMMENT = "incomingcomment"

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from bridges.insta.client import error_words, send_message_request, succeeded
 from bridges.insta.settings import InstaSettings
 from bridges.insta.spec import SPEC
-from relay.errors import Refusal, UnsupportedContent
-from relay.fitting import byte_length, check_files, check_options, split_text
-from relay.model import Delivery, Kind, OutboundRequest, Outcome, Part, RawResponse, Verdict
-from relay.responses import is_html, json_value, retry_after_s, short_words
+from relay.contract.errors import Refusal, UnsupportedContent
+from relay.contract.model import Delivery, Kind, OutboundRequest, Outcome, Part, RawResponse, Verdict
+from relay.contract.responses import is_html, json_value, retry_after_s, short_words
+from relay.fitting.texts import byte_length, check_files, check_options, split_text
 
 LIMITS = SPEC.limits
 _CHARS = LIMITS.text_chars or 0

@@ -60,8 +60,8 @@ from bridges.sandbox_kit import (
     now_rfc3339,
 )
 from relay.contract import Sandbox, SandboxOptions
-from relay.fitting import byte_length
-from relay.model import MediaKind
+from relay.contract.model import MediaKind
+from relay.fitting.texts import byte_length
 
 LIMITS = SPEC.limits
 MESSAGES_KEPT = 5000

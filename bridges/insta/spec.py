@@ -6,7 +6,7 @@ from datetime import date
 
 from bridges.insta.settings import InstaSettings
 from relay.contract import BridgeSpec, Feature, FileLimit, Limits, Support
-from relay.model import MediaKind, Role
+from relay.contract.model import MediaKind, Role
 
 MB = 1024 * 1024
 HOUR_S = 3600.0

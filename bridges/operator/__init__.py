@@ -20,9 +20,9 @@ from relay.contract import (
     SandboxOptions,
     VerifiedRequest,
 )
-from relay.errors import SendError
-from relay.model import Delivery, Event, OutboundRequest, Outcome, Part, RawResponse
-from relay.responses import bare_address
+from relay.contract.errors import SendError
+from relay.contract.model import Delivery, Event, OutboundRequest, Outcome, Part, RawResponse
+from relay.contract.responses import bare_address
 
 
 class OperatorBridge(Bridge[OperatorSettings]):

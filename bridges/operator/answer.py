@@ -13,8 +13,8 @@ from typing import Any
 
 from bridges.operator.inbound import MEDIA, USER, fields_of, integer
 from relay.contract import ContactProfile, Lookup, VerifiedRequest
-from relay.errors import MalformedPayload
-from relay.model import Attachment
+from relay.contract.errors import MalformedPayload
+from relay.contract.model import Attachment
 
 QUESTIONS = frozenset({USER, MEDIA})
 

@@ -16,10 +16,10 @@ from typing import Any
 
 from bridges.operator.settings import Attaching
 from relay.contract import Http
-from relay.errors import RemoteError
-from relay.fitting import clean
-from relay.model import FilePart, OutboundRequest, Outcome, RawResponse, Verdict
-from relay.responses import bare_address, is_html, json_value, retry_after_s, short_words
+from relay.contract.errors import RemoteError
+from relay.contract.model import FilePart, OutboundRequest, Outcome, RawResponse, Verdict
+from relay.contract.responses import bare_address, is_html, json_value, retry_after_s, short_words
+from relay.fitting.texts import clean
 
 ACTION = "message_sent"
 

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from relay.contract import RawRequest, VerifiedRequest
-from relay.errors import MalformedPayload, StoreUnavailable, VerificationFailed
-from relay.fitting import clean, take_options
-from relay.model import Answer, Content, Event, Unknown, Upload
+from relay.contract.errors import MalformedPayload, StoreUnavailable, VerificationFailed
+from relay.contract.model import Answer, Content, Event, Unknown, Upload
+from relay.fitting.texts import clean, take_options
 
 MESSAGE, USER, MEDIA = "message", "user", "media"
 TOKEN = "token"  # noqa: S105 - the field's name

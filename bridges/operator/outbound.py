@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from bridges.operator.client import Photo, message_sent_request
 from bridges.operator.settings import Attaching, OperatorSettings
 from relay.contract import BridgeContext
-from relay.errors import Refusal, UnsupportedContent
-from relay.model import Attachment, Delivery, FilePart, Kind, OutboundRequest, Part
+from relay.contract.errors import Refusal, UnsupportedContent
+from relay.contract.model import Attachment, Delivery, FilePart, Kind, OutboundRequest, Part
 
 RELAY_USER = 0  # speaks for the relay itself, where a notice concerns no conversation; contacts are numbered from 1
 

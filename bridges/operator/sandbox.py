@@ -37,7 +37,7 @@ from bridges.sandbox_kit import (
     now_rfc3339,
 )
 from relay.contract import Sandbox, SandboxOptions
-from relay.model import MediaKind
+from relay.contract.model import MediaKind
 
 MAX_USERS = 300
 MAX_MESSAGES = 300  # of each user

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from relay.contract import SANDBOX, BridgeSettings
-from relay.durations import Duration
+from relay.contract.durations import Duration
 
 BUILTIN = "builtin"
 SANDBOX_TOKEN = "sandbox"  # noqa: S105 - not a secret: both tokens of a sandboxed panel, unless the config names others

@@ -6,7 +6,7 @@ from datetime import date
 
 from bridges.operator.settings import OperatorSettings
 from relay.contract import BridgeSpec, Feature, Limits, Support
-from relay.model import Role
+from relay.contract.model import Role
 
 SPEC = BridgeSpec(
     kind="operator",

@@ -30,8 +30,8 @@ from relay.contract import (
     SandboxOptions,
     VerifiedRequest,
 )
-from relay.errors import RelayError, RemoteError, SendError
-from relay.model import Delivery, Event, OutboundRequest, Outcome, Part, RawResponse
+from relay.contract.errors import RelayError, RemoteError, SendError
+from relay.contract.model import Delivery, Event, OutboundRequest, Outcome, Part, RawResponse
 
 
 class TeamBridge(Bridge[TeamSettings]):

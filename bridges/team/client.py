@@ -42,9 +42,9 @@ from bridges.team.shapes import (
     Usage,
 )
 from relay.contract import Http
-from relay.errors import RemoteError
-from relay.model import OutboundRequest, RawResponse, new_outbound_request
-from relay.responses import json_value
+from relay.contract.errors import RemoteError
+from relay.contract.model import OutboundRequest, RawResponse, new_outbound_request
+from relay.contract.responses import json_value
 
 T = TypeVar("T")
 

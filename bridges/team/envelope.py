@@ -28,9 +28,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from relay.errors import RemoteError
-from relay.model import Outcome, RawResponse, Verdict
-from relay.responses import is_html, json_value, retry_after_s, short_words
+from relay.contract.errors import RemoteError
+from relay.contract.model import Outcome, RawResponse, Verdict
+from relay.contract.responses import is_html, json_value, retry_after_s, short_words
 
 KEY_REMEDY = "Take the API key from the group's API/Webhook integration and put it into `key` in config.yaml."
 TOKEN_REMEDY = "Log in again with `relay team login` and let `token_file` in config.yaml name its file."  # noqa: S105

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
 from relay.contract import RawRequest, VerifiedRequest
-from relay.errors import MalformedPayload, VerificationFailed
-from relay.fitting import take_options
-from relay.model import Answer, Command, Content, Event, Note
+from relay.contract.errors import MalformedPayload, VerificationFailed
+from relay.contract.model import Answer, Command, Content, Event, Note
+from relay.fitting.texts import take_options
 
 FIELDS = ("chat", "chat_display_name", "created", "sender", "sender_display_name", "text")
 COMMANDS = frozenset({"help", "list", "who", "status", "close", "delete"})

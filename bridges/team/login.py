@@ -12,7 +12,7 @@ from bridges.team.client import TeamClient
 from bridges.team.phone import DEFAULT_CODE, default_code, normalise_phone
 from bridges.team.settings import TeamSettings
 from bridges.team.shapes import Login, Me, QrLogin, SmsLogin
-from relay.errors import RelayError, RemoteError
+from relay.contract.errors import RelayError, RemoteError
 
 DEVICE_NAME = "Webhook relay"
 LISTED = 20  # teams or groups shown at most

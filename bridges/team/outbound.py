@@ -20,9 +20,9 @@ from typing import Any
 from bridges.team.client import Target, message_request, updated_request
 from bridges.team.settings import TeamSettings
 from relay.contract import BridgeContext
-from relay.errors import Refusal, UnsupportedContent
-from relay.fitting import is_printable, split_text
-from relay.model import Attachment, Contact, Delivery, Kind, OutboundRequest, Part, new_part
+from relay.contract.errors import Refusal, UnsupportedContent
+from relay.contract.model import Attachment, Contact, Delivery, Kind, OutboundRequest, Part, new_part
+from relay.fitting.texts import is_printable, split_text
 
 NAME_CHARS = 80  # a name is an address here, not a text: longer ones are cut
 LINK_CHARS = 1000  # room kept for one link, whose length is not known yet when an answer is accepted

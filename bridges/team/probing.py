@@ -9,8 +9,8 @@ from bridges.team.client import TeamClient, message_request
 from bridges.team.envelope import KEY_REMEDY, TOKEN_REMEDY, foreign_words, meaning_of, read_envelope
 from bridges.team.settings import TeamSettings
 from relay.contract import Check, Http
-from relay.errors import RelayError, RemoteError, SendError
-from relay.model import Verdict
+from relay.contract.errors import RelayError, RemoteError, SendError
+from relay.contract.model import Verdict
 
 SKEW_S = 30.0  # hooks carry `created`; beyond this, times in traces and late marks would mislead
 

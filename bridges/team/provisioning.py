@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from bridges.team.client import TeamClient
 from bridges.team.settings import TeamSettings
 from bridges.team.shapes import Integration
+from relay.cli.secret_files import store_secret
 from relay.contract import Check
-from relay.errors import RelayError, RemoteError
-from relay.responses import bare_address
-from relay.secret_files import store_secret
+from relay.contract.errors import RelayError, RemoteError
+from relay.contract.responses import bare_address
 
 WHAT = "group's integration"
 

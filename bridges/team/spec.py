@@ -6,7 +6,7 @@ from datetime import date
 
 from bridges.team.settings import TeamSettings
 from relay.contract import BridgeSpec, Feature, Limits, Support
-from relay.model import Role
+from relay.contract.model import Role
 
 SPEC = BridgeSpec(
     kind="team",

@@ -22,13 +22,13 @@ from typing import Any
 
 import orjson
 
-from relay import keys
-from relay.commands.trace import traced
-from relay.envelope import Envelope, dump
-from relay.model import Content, Kind
-from relay.records import Finish, Held, Stored
-from relay.store import Store, new_id
-from relay.store_address import StoreAddress
+from relay.cli.commands.trace import traced
+from relay.contract.model import Content, Kind
+from relay.store import keys
+from relay.store.envelope import Envelope, dump
+from relay.store.records import Finish, Held, Stored
+from relay.store.server.address import StoreAddress
+from relay.store.store import Store, new_id
 from tests.bench import usage
 from tests.bench.driver import Driver, Shape, hook
 from tests.bench.endpoints import Sink

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import aiohttp
 
-from relay.embedded import CONFIG_TEMPLATE, find_server
-from relay.signing import hook_secrets
+from relay.routing.hook_addresses import hook_secrets
+from relay.store.server.embedded import CONFIG_TEMPLATE, find_server
 from tests.bench.driver import Target
 
 ROOT = Path(__file__).parents[2]

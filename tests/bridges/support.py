@@ -9,9 +9,9 @@ import aiohttp
 from yarl import URL
 
 from relay.contract import BridgeContext
-from relay.errors import SendError
-from relay.model import OutboundRequest, RawResponse
-from relay.templating import Templates
+from relay.contract.errors import SendError
+from relay.contract.model import OutboundRequest, RawResponse
+from relay.texts.templates import Templates
 
 
 def context(name: str, url: str = "https://other.example.com/api", locale: str = "en") -> BridgeContext:

@@ -38,8 +38,8 @@ from relay.contract import (
     Support,
     VerifiedRequest,
 )
-from relay.errors import MalformedPayload, UnsupportedContent, VerificationFailed
-from relay.model import (
+from relay.contract.errors import MalformedPayload, UnsupportedContent, VerificationFailed
+from relay.contract.model import (
     Answer,
     Attachment,
     Command,
@@ -61,8 +61,8 @@ from relay.model import (
     Verdict,
     Warned,
 )
-from relay.refusals import reasons
-from relay.templating import Templates
+from relay.texts.refusals import reasons
+from relay.texts.templates import Templates
 
 AnyBridge = type[Bridge[Any]]
 FILES = ("spec.py", "settings.py", "inbound.py", "outbound.py", "client.py", "sandbox.py")

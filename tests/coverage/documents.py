@@ -34,7 +34,7 @@ class Event:
     """One documented event or webhook that comes to us. `play` names how `playing` has the sandbox send it."""
 
     name: str
-    means: str  # what the bridge makes of the document's sample: a class of relay.model, or "answer"
+    means: str  # what the bridge makes of the document's sample: a class of relay.contract.model, or "answer"
     sample: str  # in `playing.SAMPLES`
     play: str  # in `playing.PLAYS`
     used: str

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from relay.errors import RelayError
-from relay.model import OutboundRequest
+from relay.contract.errors import RelayError
+from relay.contract.model import OutboundRequest
 from tests.coverage.documents import DOCUMENTS, Document, Event, Method
 from tests.coverage.playing import INSTEAD, PLAYS, PREPARE, People, Playing, playing, sample
 from tests.harness import ROOT

@@ -23,7 +23,7 @@ from bridges.operator.client import OperatorClient
 from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, SANDBOX_TOKEN
 from bridges.team.shapes import Device
 from relay.contract import Bridge, ContactProfile, RawRequest, SandboxOptions
-from relay.model import Attachment, Contact, Event, MediaKind
+from relay.contract.model import Attachment, Contact, Event, MediaKind
 from tests.bridges.support import SessionHttp, context
 from tests.harness import ROOT, free_port, until
 

@@ -21,7 +21,7 @@ from click.testing import CliRunner
 
 import bridges
 from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, SANDBOX_TOKEN
-from relay.cli import cli
+from relay.cli.main import cli
 from tests.coverage.playing import Playing, playing
 from tests.harness import Ran, RelayProcess, until
 

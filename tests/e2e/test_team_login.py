@@ -17,7 +17,7 @@ from click.testing import CliRunner
 import bridges
 from bridges.team.client import Target, TeamClient
 from bridges.team.settings import SANDBOX_KEY, SANDBOX_TEAM, SANDBOX_TOKEN
-from relay.cli import cli
+from relay.cli.main import cli
 from tests.coverage.playing import Playing, playing
 from tests.harness import ROOT, Ran, free_port, until
 

@@ -15,10 +15,10 @@ from typing import Any, ClassVar, Literal, Self
 import aiohttp
 import redis.asyncio as aioredis
 
-from relay.errors import StoreUnavailable
-from relay.keys import PREFIX
-from relay.store import Store
-from relay.store_address import StoreAddress
+from relay.contract.errors import StoreUnavailable
+from relay.store.keys import PREFIX
+from relay.store.server.address import StoreAddress
+from relay.store.store import Store
 from tests.faults.experiment import TWO_AND_TWO
 from tests.harness import Arrival, Customer, RelayProcess, Reply, Sink, StoreServer, Tally, deployment
 

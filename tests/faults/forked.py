@@ -19,7 +19,9 @@ from typing import Any, cast
 from tests.harness import ROOT, RelayProcess
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["relay.__main__", "bridges", "uvloop", "relay.commands.run", "tests.faults.killable"])
+_context.set_forkserver_preload(
+    ["relay.__main__", "bridges", "uvloop", "relay.cli.commands.run", "tests.faults.killable"]
+)
 
 
 def _relay(arguments: list[str], log: str, env: dict[str, str]) -> None:

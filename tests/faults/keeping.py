@@ -14,12 +14,12 @@ from typing import Any
 
 import orjson
 
-from relay import keys
-from relay.keys import PREFIX
-from relay.model import Kind
-from relay.records import Stored
-from relay.store import Store, new_id
-from relay.store_address import StoreAddress
+from relay.contract.model import Kind
+from relay.store import keys
+from relay.store.keys import PREFIX
+from relay.store.records import Stored
+from relay.store.server.address import StoreAddress
+from relay.store.store import Store, new_id
 from tests.faults import leftovers
 from tests.faults.bench import Bench, external_store
 from tests.faults.experiment import Report, experiment

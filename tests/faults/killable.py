@@ -15,9 +15,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from relay.handing import Handing
-from relay.sender import Sender
-from relay.store import Store
+from relay.inbound.handover import Handing
+from relay.store.store import Store
+from relay.transport.sender import Sender
 
 STEPS = ("store", "claim", "send", "finish", "sleep", "renew")
 POINTS = tuple(f"{when}_{step}" for step in STEPS for when in ("before", "after"))

@@ -22,7 +22,7 @@ from typing import Any
 
 import aiohttp
 
-from relay.keys import PREFIX
+from relay.store.keys import PREFIX
 from tests.faults.bench import Bench
 from tests.faults.experiment import Report
 from tests.harness import (

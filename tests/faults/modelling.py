@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from relay.model import Kind
-from relay.records import Breaker, Finish, Held, Stored
-from relay.store import Store, new_id
-from relay.store_address import StoreAddress
+from relay.contract.model import Kind
+from relay.store.records import Breaker, Finish, Held, Stored
+from relay.store.server.address import StoreAddress
+from relay.store.store import Store, new_id
 from tests.faults.experiment import Report, experiment
 from tests.harness import StoreServer
 

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import psutil
 
-from relay.backoff import RETRY_AFTER_MAX_S, delay_s
+from relay.outbound.backoff import RETRY_AFTER_MAX_S, delay_s
 from tests.faults.bench import Bench, external_store, write_spread
 from tests.faults.experiment import Disturbance, Report, experiment, quantile
 from tests.faults.noise import Noise

@@ -18,7 +18,7 @@ import orjson
 import psutil
 import redis.asyncio as aioredis
 
-from relay.store import load_scripts
+from relay.store.store import load_scripts
 from tests.faults.bench import Bench, external_store, keep_writing, write_spread
 from tests.faults.disk import Disk, disk_of_its_own
 from tests.faults.experiment import Recovery, Report, experiment, stale_doubles

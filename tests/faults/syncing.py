@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Self
 from unittest import mock
 
-from relay import embedded
-from relay.embedded import EmbeddedStore
+from relay.store.server import embedded
+from relay.store.server.embedded import EmbeddedStore
 from tests import preload
 
 LONGER_MS = 6

@@ -8,12 +8,12 @@ import asyncio
 import orjson
 import pytest
 
-from relay import worker as workers
-from relay.model import Kind
-from relay.records import Finish, Head, Held, Stored
-from relay.store import Store, new_id
+from relay.contract.model import Kind
+from relay.outbound import lane_worker as workers
+from relay.store.records import Finish, Head, Held, Stored
+from relay.store.store import Store, new_id
 from tests.harness import until
-from tests.unit.test_worker import running
+from tests.unit.outbound.test_lane_worker import running
 
 
 async def _write(store: Store, user: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from relay.config import parse
-from relay.errors import ConfigError
+from relay.config.load import parse
+from relay.contract.errors import ConfigError
 from tests.unit.fake_kinds import ENV, GOOD, KINDS
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from relay.media import MediaStore
-from relay.model import Upload
+from relay.contract.model import Upload
+from relay.media.library import MediaStore
 
 
 async def test_it_is_refused_at_once(tmp_path: Path) -> None:

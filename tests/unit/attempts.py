@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from relay.records import Finish, Head, Held
-from relay.worker import Begin
+from relay.outbound.lane_worker import Begin
+from relay.store.records import Finish, Head, Held
 
 Deliver = Callable[[Held, Head, bool], Awaitable[Finish]]
 

@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 
 from relay.contract import BridgeSettings, BridgeSpec
-from relay.durations import Duration
-from relay.model import Role
+from relay.contract.durations import Duration
+from relay.contract.model import Role
 
 
 class ShopSettings(BridgeSettings):

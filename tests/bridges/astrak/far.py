@@ -17,8 +17,8 @@ from bridges.astrak import AstrakBridge
 from bridges.astrak.client import AstrakClient
 from bridges.astrak.settings import AstrakSettings
 from relay.contract import RawRequest, SandboxOptions
-from relay.errors import MalformedPayload
-from relay.model import Contact, Content, Delivery, Event, Incoming, Kind, Outcome
+from relay.contract.errors import MalformedPayload
+from relay.contract.model import Contact, Content, Delivery, Event, Incoming, Kind, Outcome
 from tests.bridges.support import DictMemory, SessionHttp, context
 
 URL = "https://astrak.example.com/api"

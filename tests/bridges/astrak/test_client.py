@@ -7,7 +7,7 @@ import pytest
 
 from bridges.astrak import client as api
 from bridges.astrak.client import Dialog, DialogMessage, Login
-from relay.errors import RemoteError
+from relay.contract.errors import RemoteError
 from tests.bridges.astrak.far import ANNA, BORIS, PASSWORD, URL, Far
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from bridges.astrak.inbound import WITHOUT_TEXT
 from relay.contract import RawRequest
-from relay.errors import MalformedPayload
-from relay.model import Content, Event, Incoming, Unknown, Warned
+from relay.contract.errors import MalformedPayload
+from relay.contract.model import Content, Event, Incoming, Unknown, Warned
 from tests.bridges.astrak.far import account, as_json
 
 # "Указание Callback для получения событий", the document's sample.

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bridges.astrak.client import hide
 from bridges.astrak.outbound import outcome_of
-from relay.errors import UnsupportedContent
-from relay.model import Attachment, Kind, MediaKind, Outcome, Part, RawResponse, Verdict
+from relay.contract.errors import UnsupportedContent
+from relay.contract.model import Attachment, Kind, MediaKind, Outcome, Part, RawResponse, Verdict
 from tests.bridges.astrak.far import URL, account, answer
 
 CAT = Attachment(kind=MediaKind.IMAGE, mime="image/jpeg", filename="cat.jpg", url="https://relay/media/x", size=5)

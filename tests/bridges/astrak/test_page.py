@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.model import Warned
+from relay.contract.model import Warned
 from tests.bridges.astrak.far import ANNA, far_side
 from tests.bridges.browser import open_page
 

@@ -8,8 +8,8 @@ import pytest
 
 from bridges.astrak import AstrakBridge
 from bridges.astrak.catching_up import MEMORY_KEY, SURE_AFTER_S
-from relay.errors import RemoteError, SendError
-from relay.model import Event, Incoming, OutboundRequest, RawResponse, Unknown, Warned
+from relay.contract.errors import RemoteError, SendError
+from relay.contract.model import Event, Incoming, OutboundRequest, RawResponse, Unknown, Warned
 from tests.bridges.astrak.far import ANNA, BORIS, Far, account
 
 # --- callback -------------------------------------------------------------------------------------------------------

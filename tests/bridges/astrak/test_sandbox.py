@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from relay.model import Incoming, Verdict
+from relay.contract.model import Incoming, Verdict
 from tests.bridges.astrak.far import ANNA, HOOK, PASSWORD, Far, far_side
 
 

@@ -16,7 +16,7 @@ from relay.contract import (
     Provisioning,
     Reclaiming,
 )
-from relay.model import Kind, Verdict
+from relay.contract.model import Kind, Verdict
 from tests.bridges.astrak.far import ANNA, PASSWORD, Far, account, answer
 
 

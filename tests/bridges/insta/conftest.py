@@ -15,7 +15,7 @@ from bridges.insta import InstaBridge
 from bridges.insta.client import InstaClient
 from bridges.insta.settings import InstaSettings
 from relay.contract import RawRequest, SandboxOptions
-from relay.model import Attachment, Contact, Content, Delivery, Kind
+from relay.contract.model import Attachment, Contact, Content, Delivery, Kind
 from tests.bridges.support import SessionHttp, context
 
 URL = "https://api.getloo.ru/insta"

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from relay.contract import HasBotId, Identified, Probing, Provisioning
-from relay.errors import RemoteError
-from relay.model import RawResponse
+from relay.contract.errors import RemoteError
+from relay.contract.model import RawResponse
 from tests.bridges.insta.conftest import FarSide, answer, make_bridge
 from tests.bridges.support import SessionHttp
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridges.insta.inbound import events, moment, without_trailing_commas
-from relay.errors import MalformedPayload
-from relay.model import Incoming, Report, Unknown
+from relay.contract.errors import MalformedPayload
+from relay.contract.model import Incoming, Report, Unknown
 from tests.bridges.insta.conftest import hook, make_bridge
 
 PAYLOADS = Path(__file__).parent / "payloads"

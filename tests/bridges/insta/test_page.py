@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from relay.model import Incoming
+from relay.contract.model import Incoming
 from tests.bridges.browser import open_page
 from tests.bridges.insta.conftest import FarSide
 from tests.bridges.insta.test_sandbox import ANNA, MIKE, send, until

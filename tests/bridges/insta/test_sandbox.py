@@ -11,8 +11,8 @@ from aiohttp.test_utils import TestServer
 
 from bridges.insta.sample_files import film, photo, sample, sniff, voice
 from bridges.insta.sandbox_models import Switches
-from relay.errors import MalformedPayload
-from relay.model import Incoming, MediaKind, Report, Verdict
+from relay.contract.errors import MalformedPayload
+from relay.contract.model import Incoming, MediaKind, Report, Verdict
 from tests.bridges.insta.conftest import FarSide, answer, start_far_side
 
 ANNA, MIKE = "47367670001", "47367670002"

@@ -8,7 +8,7 @@ import pytest
 from bridges.operator import OperatorBridge
 from bridges.operator.settings import OperatorSettings
 from relay.contract import RawRequest
-from relay.model import Upload
+from relay.contract.model import Upload
 from tests.bridges.support import context
 
 URL = "https://panel.example.com/operator/api"

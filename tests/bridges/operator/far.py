@@ -18,8 +18,8 @@ from bridges.operator import OperatorBridge
 from bridges.operator.client import OperatorClient
 from bridges.operator.settings import Attaching
 from relay.contract import RawRequest, SandboxOptions
-from relay.errors import VerificationFailed
-from relay.model import Answer, Upload
+from relay.contract.errors import VerificationFailed
+from relay.contract.model import Answer, Upload
 from tests.bridges.operator.conftest import TOKEN, settings
 from tests.bridges.operator.test_answer import People
 from tests.bridges.support import SessionHttp, context

@@ -6,7 +6,7 @@ import pytest
 
 from bridges.operator import OperatorBridge
 from relay.contract import Answering, ContactProfile, Probing, RawRequest
-from relay.model import Attachment, Contact, MediaKind
+from relay.contract.model import Attachment, Contact, MediaKind
 from tests.bridges.operator.conftest import WEBHOOK_TOKEN, hook, json_hook
 
 ANNA = Contact(id=42, channel="shop", remote_id="17841", username="anna", name="Анна 🌷")

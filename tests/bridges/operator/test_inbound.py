@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bridges.operator import inbound
 from relay.contract import RawRequest
-from relay.errors import MalformedPayload, StoreUnavailable, VerificationFailed
-from relay.model import Answer, Unknown, Upload
+from relay.contract.errors import MalformedPayload, StoreUnavailable, VerificationFailed
+from relay.contract.model import Answer, Unknown, Upload
 from tests.bridges.operator.conftest import WEBHOOK_TOKEN, hook, json_hook
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from bridges.operator import OperatorBridge
 from bridges.operator.client import Photo, message_sent_request, multipart, outcome_of
 from bridges.operator.settings import Attaching
-from relay.errors import SendError, UnsupportedContent
-from relay.model import (
+from relay.contract.errors import SendError, UnsupportedContent
+from relay.contract.model import (
     Attachment,
     Contact,
     Content,

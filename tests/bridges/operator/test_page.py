@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bridges.operator.client import Photo
-from relay.model import FilePart
+from relay.contract.model import FilePart
 from tests.bridges.browser import open_page
 from tests.bridges.operator.far import PNG, far_side
 

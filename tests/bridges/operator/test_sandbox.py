@@ -14,8 +14,8 @@ import pytest
 from bridges.operator import OperatorBridge
 from bridges.operator.client import Photo
 from bridges.operator.settings import Attaching
-from relay.errors import RemoteError
-from relay.model import Attachment, Contact, Content, Delivery, FilePart, Kind, MediaKind, Verdict
+from relay.contract.errors import RemoteError
+from relay.contract.model import Attachment, Contact, Content, Delivery, FilePart, Kind, MediaKind, Verdict
 from tests.bridges.operator.conftest import TOKEN, settings
 from tests.bridges.operator.far import PNG, Far, far_side
 from tests.bridges.operator.test_answer import ANNA

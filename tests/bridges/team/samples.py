@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from bridges.team import TeamBridge
 from bridges.team.settings import TeamSettings
 from relay.contract import RawRequest
-from relay.model import Contact, Content, Delivery, Kind
+from relay.contract.model import Contact, Content, Delivery, Kind
 from tests.bridges.support import context
 
 KEY = "BWDydgHkSQ_2JSOiBDeEoR9KILo"  # the document's sample

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from bridges.team.client import Target, TeamClient, cookie_of, form_value
 from bridges.team.shapes import Device, Features, Group, Invitation
-from relay.errors import RemoteError
-from relay.model import OutboundRequest, RawResponse
+from relay.contract.errors import RemoteError
+from relay.contract.model import OutboundRequest, RawResponse
 
 DOCUMENTED: list[dict[str, Any]] = json.loads((Path(__file__).parent / "documented.json").read_text("utf-8"))
 

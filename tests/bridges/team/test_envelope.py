@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridges.team.envelope import CODES, classify_response, read_envelope, result_of
-from relay.errors import RemoteError
-from relay.model import Outcome, RawResponse, Verdict
+from relay.contract.errors import RemoteError
+from relay.contract.model import Outcome, RawResponse, Verdict
 
 A, RETRY, REJECTED, CREDENTIALS = Verdict.ACCEPTED, Verdict.RETRY, Verdict.REJECTED, Verdict.CREDENTIALS
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"

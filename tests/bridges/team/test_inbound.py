@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.contract import RawRequest, VerifiedRequest
-from relay.errors import MalformedPayload, VerificationFailed
-from relay.model import Answer, Command, Event, Note
+from relay.contract.errors import MalformedPayload, VerificationFailed
+from relay.contract.model import Answer, Command, Event, Note
 from tests.bridges.team.samples import FORM, KEY, bridge, hook
 
 BRIDGE = bridge()

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridges.team.outbound import message_id_of
-from relay.errors import UnsupportedContent
-from relay.model import Answer, Attachment, Contact, Content, Delivery, Kind, MediaKind, OutboundRequest
+from relay.contract.errors import UnsupportedContent
+from relay.contract.model import Answer, Attachment, Contact, Content, Delivery, Kind, MediaKind, OutboundRequest
 from tests.bridges.team.samples import FORM, KEY, URL, bridge, delivery, hook
 
 TEAM = "3525d76d-cfe0-469f-b46e-cbb79ae5491e"

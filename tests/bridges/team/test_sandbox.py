@@ -17,8 +17,8 @@ from bridges.team.client import Target, TeamClient
 from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, SANDBOX_TOKEN
 from bridges.team.shapes import Device
 from relay.contract import RawRequest
-from relay.errors import RemoteError, SendError
-from relay.model import Answer, Command, Delivery, Kind, Note, Outcome, Verdict
+from relay.contract.errors import RemoteError, SendError
+from relay.contract.model import Answer, Command, Delivery, Kind, Note, Outcome, Verdict
 from tests.bridges.team.conftest import Running
 from tests.bridges.team.samples import KEY, bridge, delivery
 from tests.bridges.team.test_client import DOCUMENTED

@@ -19,10 +19,10 @@ from bridges.team.probing import probe_desk
 from bridges.team.provisioning import find_integration
 from bridges.team.settings import SANDBOX_GROUP, SANDBOX_KEY, SANDBOX_TEAM, SANDBOX_TOKEN, TeamSettings
 from bridges.team.shapes import Country, FormField, Integration
+from relay.cli.secret_files import store_secret
 from relay.contract import Check, Probing, Provisioning
-from relay.errors import RemoteError, SendError, VerificationFailed
-from relay.model import OutboundRequest, RawResponse
-from relay.secret_files import store_secret
+from relay.contract.errors import RemoteError, SendError, VerificationFailed
+from relay.contract.model import OutboundRequest, RawResponse
 from tests.bridges.team.conftest import Running
 from tests.bridges.team.samples import KEY, bridge, hook
 

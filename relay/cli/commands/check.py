@@ -1,0 +1,101 @@
+"""`relay check`: the map of a deployment. Reads the configuration and says what it means; no network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from relay.config.load import Config
+from relay.config.masking import mask_url
+from relay.config.settings import Delivery, Growing
+from relay.contract import SANDBOX
+from relay.contract.durations import format_duration
+from relay.contract.errors import ConfigError
+from relay.routing.accounts import Connection, Registry
+from relay.texts.templates import Templates
+
+
+def deployment_map(config: Config, registry: Registry) -> dict[str, Any]:
+    """Channels, desks and routes with every hook address, as JSON; secrets of the settings are masked."""
+    return {
+        "file": str(config.path),
+        "channels": [_account(c) for c in registry.channels()],
+        "desks": [_account(d) for d in registry.desks()],
+        "routes": [{"channel": r.channel, "desks": list(r.desks)} for r in config.routes],
+        "warnings": [{"where": w.where, "key": w.key, "message": w.message} for w in config.warnings],
+        "settings": config.summary(),
+    }
+
+
+def check_templates(config: Config) -> None:
+    """Raises ConfigError for what is wrong with the deployment's own templates."""
+    if problems := list(Templates(config.locale, config.templates_dir).problems()):
+        raise ConfigError(problems)
+
+
+def _account(connection: Connection) -> dict[str, Any]:
+    return {
+        "name": connection.name,
+        "kind": connection.bridge.spec.kind,
+        "label": connection.bridge.spec.label,
+        "url": mask_url(connection.settings.url),
+        "hooks": connection.hooks(),
+    }
+
+
+def show(found: dict[str, Any], config: Config, console: Console) -> None:
+    """The map for people. Hook addresses stand on lines of their own, whole, ready to be copied."""
+    console.print(Text.assemble((f"{found['file']} is in order", "bold green")))
+    for title in ("channels", "desks"):
+        console.print(Text.assemble("\n", (title.capitalize(), "bold")))
+        for account in found[title]:
+            other = "the relay's own sandbox" if account["url"] == SANDBOX else account["url"]
+            console.print(
+                Text.assemble("  ", (account["name"], "bold cyan"), f"  {account['label']} ", (f"at {other}", "dim"))
+            )
+            for tail, address in account["hooks"].items():
+                word = "" if tail.startswith("<") else tail
+                console.print(Text.assemble("      ", ((word or "hook").ljust(8), "dim"), address))
+    console.print(Text.assemble("\n", ("Routes", "bold")))
+    for route in found["routes"]:
+        desks = ", ".join(route["desks"])
+        console.print(Text.assemble("  ", (route["channel"], "bold cyan"), " ⇄ ", (desks, "bold cyan")))
+    console.print(Text.assemble("\n", ("Delivery", "bold"), "\n  ", delivery_words(config.delivery)))
+    console.print(
+        Text.assemble(
+            ("Store    ", "bold"),
+            f" {config.store}",
+            f", fsync {config.fsync}, in {config.data_dir}" if config.store.embedded else "",
+            f"; messages are kept {format_duration(config.retention)}",
+        )
+    )
+    for warning in config.warnings:
+        console.print(Text.assemble(("warning: ", "bold yellow"), str(warning)))
+
+
+def delivery_words(delivery: Delivery) -> str:
+    """`9 attempts: at once, then after 5s, 15s, ...` - what a message is worth to this deployment, in one line."""
+    attempts = delivery.retries + 1
+    if attempts == 1:
+        return f"1 attempt, of at most {format_duration(delivery.timeout)}"
+    if isinstance(delivery.backoff, Growing):
+        grow = delivery.backoff
+        pauses = f"{format_duration(grow.first)}, each pause {grow.factor:g} times the one before, "
+        pauses += f"at most {format_duration(grow.max)}"
+    else:
+        shown = [format_duration(delivery.pause_s(n)) for n in range(1, min(delivery.retries, 10) + 1)]
+        pauses = ", ".join(shown) + (", …" if delivery.retries > len(shown) else "")
+    return (
+        f"{attempts} attempts of at most {format_duration(delivery.timeout)}: at once, then after {pauses} "
+        f"({_together(delivery)} in all)"
+    )
+
+
+def _together(delivery: Delivery) -> str:
+    total = sum(delivery.pause_s(n) for n in range(1, delivery.retries + 1))
+    for size, unit in ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
+        if total >= 2 * size:
+            return f"about {total / size:.0f} {unit}"
+    return f"about {total:.0f} seconds"

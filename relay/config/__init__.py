@@ -1,0 +1,1 @@
+"""config.yaml, and everything that can be wrong with it, at once."""

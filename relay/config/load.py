@@ -1,0 +1,315 @@
+"""config.yaml to a `Config`, or to every problem in it at once.
+
+`load` reads the file, puts in environment and files, validates each account with the settings of its bridge's kind, and
+checks what no single part can know: names, routes, the secret key. It knows no bridge by name; the kinds are handed in.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field, ValidationError
+
+from relay.config import document, names
+from relay.config.complaints import complain_all
+from relay.config.document import MAKE_A_KEY, Document, KeyPath, Node
+from relay.config.masking import masked
+from relay.config.settings import Settings
+from relay.config.suggestions import hint, listed, quoted
+from relay.contract import BridgeSettings, BridgeSpec
+from relay.contract.errors import ConfigError, Problem
+from relay.contract.model import Role
+
+DEFAULT_PATH = Path("config.yaml")
+OWN = ("sandbox", "builtin")  # values of `url` behind which the relay itself stands
+_GROUPS = {Role.CHANNEL: "channels", Role.DESK: "desks"}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One set of credentials at one outside system, in one role."""
+
+    name: str
+    role: Role
+    kind: str  # the bridge's word: "insta"
+    settings: BridgeSettings
+
+    @property
+    def own(self) -> bool:
+        """True when only the relay itself stands behind it: a sandbox, or the built-in panel."""
+        return self.settings.url in OWN
+
+
+class Config(Settings):
+    """The configuration, validated: all of `Settings`, and the accounts."""
+
+    accounts: Mapping[str, Account] = Field(repr=False)
+    path: Path  # the file it came from
+    warnings: tuple[Problem, ...] = ()  # what works but is probably not meant
+
+    @property
+    def base_url(self) -> str:
+        """`public_url`, or where we listen. No trailing slash."""
+        return self.public_url or self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """Where this machine reaches our web server; with port 0 only known once it listens."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def only_own(self) -> bool:
+        """True when every account is the relay's own: nobody outside is spoken to."""
+        return all(a.own for a in self.accounts.values())
+
+    def of_role(self, role: Role) -> tuple[Account, ...]:
+        """The accounts of one role, in the file's order."""
+        return tuple(a for a in self.accounts.values() if a.role is role)
+
+    def desks_for(self, channel: str) -> tuple[str, ...]:
+        """The desks that get a channel's messages, in the file's order; () for a channel without a route."""
+        return next((r.desks for r in self.routes if r.channel == channel), ())
+
+    def channels_for(self, desk: str) -> tuple[str, ...]:
+        """The channels whose customers a desk answers."""
+        return tuple(r.channel for r in self.routes if desk in r.desks)
+
+    def summary(self) -> dict[str, Any]:
+        """Everything, for logs and people: secrets are `***`."""
+        own = {name: getattr(self, name) for name in Settings.model_fields if name not in _GROUPS.values()}
+        shown: dict[str, Any] = masked(own, self.model_dump(mode="json", include=set(own)))
+        shown["public_url"] = self.base_url
+        for role, group in _GROUPS.items():
+            shown[group] = {a.name: masked(a.settings) for a in self.of_role(role)}
+        return shown
+
+
+def load(path: Path | str, kinds: Mapping[str, BridgeSpec], env: Mapping[str, str] | None = None) -> Config:
+    """Read a configuration. Raises ConfigError with every problem, in file order."""
+    path = Path(path)
+    return parse(document.read(path), kinds, env=env, path=path)
+
+
+def parse(
+    text: str,
+    kinds: Mapping[str, BridgeSpec],
+    *,
+    env: Mapping[str, str] | None = None,
+    path: Path = DEFAULT_PATH,
+) -> Config:
+    """The same from text; `path` gives the name in messages and the start of relative paths."""
+    base = path.absolute().parent
+    doc = document.parse(text, str(path), os.environ if env is None else env, base)
+    settings = _validate(doc, Settings)
+    accounts = _accounts(doc, kinds, base)
+    _check_routes(doc)
+    if isinstance(settings, Settings):
+        _check_together(doc, settings, base)
+    _check_secret_key(doc, settings)
+    if doc.found:
+        raise ConfigError(doc.problems())
+    if not isinstance(settings, Settings):  # a model that failed without a complaint would be a bug of ours
+        raise ConfigError([Problem(doc.name, "", "cannot be used, for a reason the relay cannot name")])
+    known: dict[str, Any] = {name: getattr(settings, name) for name in Settings.model_fields}
+    for role, group in _GROUPS.items():  # as they stand in the file they hold secrets: only names and kinds are kept
+        known[group] = {a.name: a.kind for a in accounts.values() if a.role is role}
+    known["data_dir"] = base / settings.data_dir
+    known["templates_dir"] = base / settings.templates_dir if settings.templates_dir else None
+    config = Config.model_construct(**known, accounts=accounts, path=path, warnings=())
+    return config.model_copy(update={"warnings": tuple(_warnings(doc, config))})
+
+
+# --- parts ---------------------------------------------------------------------------------------------------------
+
+
+def _validate(doc: Document, model: type[BaseModel], prefix: KeyPath = ()) -> BaseModel | None:
+    """Validate one part of the document; problems are noted in it."""
+    node = doc.locate(prefix)
+    try:
+        return model.model_validate(node.plain())
+    except ValidationError as e:
+        # An unquoted token of digits is a number to YAML. Where text is wanted, what was written is taken.
+        if _take_as_written(doc, node, prefix, e):
+            return _validate(doc, model, prefix)
+        complain_all(doc, e, model, prefix)
+    except RecursionError:
+        doc.complain(prefix, "nested too deeply")
+    return None
+
+
+def _take_as_written(doc: Document, node: Node, prefix: KeyPath, error: ValidationError) -> bool:
+    changed = False
+    for detail in error.errors(include_url=False):
+        if detail["type"] != "string_type":
+            continue
+        at = node
+        for key in detail["loc"]:
+            at = at.get(key) or at
+        if isinstance(at.value, bool | int | float):
+            at.value = at.source
+            changed = True
+    return changed
+
+
+def _accounts(doc: Document, kinds: Mapping[str, BridgeSpec], base: Path) -> dict[str, Account]:
+    accounts: dict[str, Account] = {}
+    for role, group in _GROUPS.items():
+        node = doc.root.get(group)
+        for name, below in (node.value if node and isinstance(node.value, dict) else {}).items():
+            path = (group, name)
+            if said := names.objection(name):
+                doc.complain(path, said)
+            if role is Role.DESK and name in _names_of(doc, Role.CHANNEL):
+                doc.complain(path, f"the name is already taken by channels.{name}; names are unique over both")
+            account = _account(doc, kinds, role, path, below, base=base)
+            if account is not None:
+                accounts[name] = account
+    return accounts
+
+
+def _account(
+    doc: Document, kinds: Mapping[str, BridgeSpec], role: Role, path: KeyPath, node: Node, *, base: Path
+) -> Account | None:
+    group, other = _GROUPS[role], next(g for r, g in _GROUPS.items() if r is not role)
+    allowed = [k for k, spec in kinds.items() if spec.role is role]
+    if node.broken:
+        return None
+    if not isinstance(node.value, dict):
+        doc.complain(path, f"found {document.shape(node)}; allowed is {{kind: …, url: …}}")
+        return None
+    kind = node.get("kind")
+    if kind is None:
+        doc.complain((*path, "kind"), f"missing: which system this is; allowed: {listed(allowed)}")
+        return None
+    spec = kinds.get(kind.value) if isinstance(kind.value, str) else None
+    if spec is None or spec.role is not role:
+        if kind.broken:
+            return None
+        found = quoted(kind.source) if isinstance(kind.value, str) else document.shape(kind)
+        if spec is not None:
+            doc.complain((*path, "kind"), f"{found} belongs under {other}; under {group} allowed: {listed(allowed)}")
+        else:
+            doc.complain((*path, "kind"), f"no kind {found}; {hint(str(kind.value), allowed)}")
+        return None
+    for key, below in node.value.items():
+        # Like data_dir and templates_dir: whoever starts the relay from elsewhere means the same file.
+        if key.endswith("_file") and isinstance(below.value, str) and below.value:
+            below.value = str(base / Path(below.value).expanduser())
+    settings = _validate(doc, spec.settings, path)
+    if not isinstance(settings, BridgeSettings):
+        return None
+    return Account(str(path[-1]), role, spec.kind, settings)
+
+
+def _names_of(doc: Document, role: Role) -> list[str]:
+    node = doc.root.get(_GROUPS[role])
+    return [str(n) for n in node.value] if node and isinstance(node.value, dict) else []
+
+
+def _check_routes(doc: Document) -> None:
+    """Every name exists, in its role; every channel has exactly one route: without one its customers talk to nobody,
+    and with two it would not be plain which desks they reach."""
+    routes = doc.root.get("routes")
+    if routes is None or not isinstance(routes.value, list):
+        return  # complained about by the model
+    routed: dict[str, int] = {}
+    for i, route in enumerate(routes.value):
+        channel = route.get("channel")
+        if channel is not None and _is_name(channel):
+            _check_name(doc, ("routes", i, "channel"), channel, Role.CHANNEL)
+            if channel.value in routed:
+                doc.complain(
+                    ("routes", i, "channel"),
+                    f"{quoted(channel.value)} already has a route on line {routed[channel.value]}; "
+                    "list all its desks there",
+                )
+            routed.setdefault(channel.value, channel.line)
+        below = route.get("desks")
+        seen: set[str] = set()
+        for j, desk in enumerate(below.value if below and isinstance(below.value, list) else []):
+            if not _is_name(desk):
+                continue
+            _check_name(doc, ("routes", i, "desks", j), desk, Role.DESK)
+            if desk.value in seen:
+                doc.complain(("routes", i, "desks", j), f"{quoted(desk.value)} twice in one route")
+            seen.add(desk.value)
+    if any(n.broken for n in routes.walk()):
+        return
+    for name in _names_of(doc, Role.CHANNEL):
+        if name not in routed:
+            doc.complain(
+                (_GROUPS[Role.CHANNEL], name),
+                f"no route: nobody would see what customers write; add {{channel: {name}, desks: [...]}} to routes",
+            )
+
+
+def _is_name(node: Node) -> bool:
+    return isinstance(node.value, str) and not node.broken
+
+
+def _check_name(doc: Document, path: KeyPath, node: Node, role: Role) -> None:
+    other = Role.DESK if role is Role.CHANNEL else Role.CHANNEL
+    right = _names_of(doc, role)
+    if node.value in right:
+        return
+    if node.value in _names_of(doc, other):
+        doc.complain(path, f"{quoted(node.value)} is a {other.value}; a {role.value} is wanted: {listed(right)}")
+        return
+    doc.complain(path, f"no {role.value} {quoted(node.source)}; {hint(node.value, right)}".rstrip("; "))
+
+
+def _check_together(doc: Document, settings: Settings, base: Path) -> None:
+    if "fsync" in settings.model_fields_set and not settings.store.embedded:
+        doc.complain(
+            ("fsync",), "only for store: embedded; with a server of your own, set appendfsync in its configuration"
+        )
+    if settings.templates_dir is not None and not (base / settings.templates_dir).is_dir():
+        doc.complain(("templates_dir",), f"no directory {quoted(str(settings.templates_dir))}")
+    if settings.media.max_file > settings.max_body:
+        doc.complain(("media", "max_file"), "larger than max_body, the most one hook may hold")
+
+
+def _check_secret_key(doc: Document, settings: BaseModel | None) -> None:
+    """Outside systems keep addresses made from the secret key: it must not come and go with a data directory."""
+    node = doc.root.get("secret_key")
+    if node is not None and (any(n.broken for n in node.walk()) or node.value not in (None, "", [])):
+        return
+    if isinstance(settings, Settings) and settings.secret_key:
+        return
+    accounts = [a for group in _GROUPS.values() if (g := doc.root.get(group)) for a in _values(g)]
+    urls = [url for a in accounts if (url := a.get("url")) is not None]
+    if all(url.value in OWN for url in urls):
+        return  # generated and kept, see relay.config.secret_keys
+    what = "missing" if node is None else "empty"
+    doc.complain(
+        ("secret_key",),
+        f"{what}; it signs hook addresses and links. Make one with `{MAKE_A_KEY}`, keep it outside this file and "
+        "write secret_key: ${RELAY_SECRET_KEY}",
+    )
+
+
+def _values(node: Node) -> list[Node]:
+    return list(node.value.values()) if isinstance(node.value, dict) else []
+
+
+def _warnings(doc: Document, config: Config) -> list[Problem]:
+    """What works but is probably not meant."""
+    noted = Document(doc.name, doc.root)
+    for account in config.of_role(Role.DESK):
+        if not config.channels_for(account.name):
+            noted.complain(("desks", account.name), "in no route: nothing will reach this desk")
+    for i, key in enumerate(config.secret_key):
+        if len(key.get_secret_value()) < 16:
+            path: KeyPath = ("secret_key", i) if len(config.secret_key) > 1 else ("secret_key",)
+            noted.complain(path, f"shorter than 16 characters, so it can be guessed; make one with `{MAKE_A_KEY}`")
+    if not config.only_own and (urlsplit(config.base_url).hostname or "") in ("127.0.0.1", "::1", "localhost"):
+        noted.complain(
+            ("public_url",), f"outside systems cannot reach {config.base_url}; set public_url to our public address"
+        )
+    return list(noted.problems())

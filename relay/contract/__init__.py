@@ -1,0 +1,64 @@
+"""The contract between the core and a bridge, and the nouns they share.
+
+A bridge imports this package and `relay.fitting`, and nothing else of the relay.
+"""
+
+from __future__ import annotations
+
+from relay.contract.abilities import (
+    Answering,
+    CatchingUp,
+    Check,
+    CodeSent,
+    ContactProfile,
+    HasBotId,
+    Identified,
+    LoggedIn,
+    LogsIn,
+    Lookup,
+    MultiStep,
+    Polling,
+    Probing,
+    Provisioning,
+    Reclaiming,
+)
+from relay.contract.bridge import Bridge, BridgeContext, Http, Memory, Texts
+from relay.contract.capabilities import BridgeSpec, Feature, FileLimit, Limits, Support
+from relay.contract.requests import RawRequest, VerifiedRequest, new_raw_request
+from relay.contract.sandbox import Sandbox, SandboxOptions
+from relay.contract.settings import SANDBOX, BridgeSettings
+
+__all__ = [
+    "SANDBOX",
+    "Answering",
+    "Bridge",
+    "BridgeContext",
+    "BridgeSettings",
+    "BridgeSpec",
+    "CatchingUp",
+    "Check",
+    "CodeSent",
+    "ContactProfile",
+    "Feature",
+    "FileLimit",
+    "HasBotId",
+    "Http",
+    "Identified",
+    "Limits",
+    "LoggedIn",
+    "LogsIn",
+    "Lookup",
+    "Memory",
+    "MultiStep",
+    "Polling",
+    "Probing",
+    "Provisioning",
+    "RawRequest",
+    "Reclaiming",
+    "Sandbox",
+    "SandboxOptions",
+    "Support",
+    "Texts",
+    "VerifiedRequest",
+    "new_raw_request",
+]

@@ -1,0 +1,310 @@
+"""The nouns of the relay, as data.
+
+A *channel* is where customers write, a *desk* is where the business's people answer. A *contact* is one customer in
+one channel, a *conversation* the thread with them; the two are one to one, so a contact's integer id *is* the
+conversation's number (`#42`). A *message* is brought to each destination by one *delivery*, in one or more *attempts*.
+
+Everything here is a value (see `relay.contract.values`) and knows neither network nor storage. Bridges turn hooks into
+`Event`s and `Delivery`s into requests; the core does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from relay.contract.values import maker, value
+
+
+class Role(StrEnum):
+    """What an account is in this deployment."""
+
+    CHANNEL = "channel"
+    DESK = "desk"
+
+
+class MediaKind(StrEnum):
+    """What a file is, decided by its mime type or its first bytes, never by what a sender calls it."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    FILE = "file"
+
+    @classmethod
+    def of_mime(cls, mime: str) -> MediaKind:
+        """`image/png` -> IMAGE; anything not image, video or audio is FILE."""
+        head = mime.partition("/")[0].strip().lower()
+        return cls(head) if head in ("image", "video", "audio") else cls.FILE
+
+
+class State(StrEnum):
+    """Where a delivery stands on its ladder. It never goes down (`climb` and `standing` in lua/common.lua)."""
+
+    QUEUED = "queued"
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+
+
+class Kind(StrEnum):
+    """What a stored message is."""
+
+    MESSAGE = "message"  # a customer's direct message, for desks
+    COMMENT = "comment"  # a customer's public comment, for desks
+    ANSWER = "answer"  # an operator's words, for the customer
+    MIRROR = "mirror"  # the same words, shown to the other desks
+    NOTICE = "notice"  # the relay's own words, for a desk
+    DELETE = "delete"  # asks a channel to take back what was sent
+
+
+@value
+class Attachment:
+    """One file. `url` is where it may be fetched now; `file_id` names it in our own media store when we hold it."""
+
+    kind: MediaKind
+    mime: str = ""
+    filename: str = ""
+    url: str = ""
+    file_id: str = ""
+    size: int | None = None  # bytes
+
+
+@value
+class Content:
+    """What is said, whoever says it."""
+
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    options: tuple[str, ...] = ()  # quick-reply buttons
+
+
+new_content = maker(Content)
+
+
+@value
+class Contact:
+    """One customer in one channel. `remote_id` is the channel's stable id; names change and identify nobody."""
+
+    id: int  # also the conversation's number
+    channel: str
+    remote_id: str
+    username: str = ""
+    name: str = ""
+
+
+# --- what a hook may say: the events a bridge parses out of it -----------------------------------------------------
+
+
+new_contact = maker(Contact)
+
+
+@value
+class Incoming:
+    """A customer wrote, in a channel."""
+
+    remote_user: str  # the channel's stable id of the customer
+    remote_id: str  # the channel's id of this message; the idempotency key. "" if it has none: `identity` is used
+    username: str = ""
+    name: str = ""
+    content: Content
+    comment_id: str = ""  # set for a public comment: what an answer must name
+    placeholder: str = ""  # the channel's word for a type we do not know ("story_mention"); shown to desks by name
+    sent_at: datetime | None = None  # the channel's clock; None where it gave no date
+    identity: tuple[str, ...] = ()  # fields that tell two messages apart where there is no id
+    late: bool = False  # fetched after downtime
+
+
+new_incoming = maker(Incoming)
+
+
+@value
+class Upload:
+    """A file that came in with a form; the core has spooled it to disk, nothing about it has been believed yet."""
+
+    field: str
+    filename: str
+    mime: str  # what the sender claims
+    path: Path
+    size: int  # bytes
+
+
+@value
+class Answer:
+    """Somebody at a desk wrote to a customer. Exactly one of `contact_id` and `username` is set."""
+
+    contact_id: int | None = None
+    username: str = ""
+    bot_id: int | None = None  # the channel as the Operator API names it; checked against the contact's
+    content: Content
+    uploads: tuple[Upload, ...] = ()
+    author: str = ""
+    identity: tuple[str, ...]  # what makes two hooks the same; a digest of it is the idempotency key
+    within_s: float | None = None  # identical hooks further apart than this are two answers; None: for ever
+    raw_text: str = ""  # the text as it came, before the address was cut off; for the loop guard
+
+
+@value
+class Command:
+    """`/who #42` in a group: answered at the same desk, never sent to a customer."""
+
+    name: str  # without the slash, lower case: "help", "list", "who", "status", "close", "delete"
+    argument: str = ""
+    author: str = ""
+    identity: tuple[str, ...]
+    raw_text: str = ""
+
+
+@value
+class Note:
+    """Talk at a desk that is for nobody outside. Nothing is sent."""
+
+    text: str = ""
+
+
+class ReportStatus(StrEnum):
+    """What a delivery report can say."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+
+
+@value
+class Report:
+    """A delivery report: correlated by the other side's id alone."""
+
+    remote_id: str
+    status: ReportStatus
+    words: str = ""  # the other side's own words about a failure
+    at: datetime | None = None
+
+
+@value
+class Warned:
+    """Something about the account itself that people must be told (another server took our callback, say)."""
+
+    notice: str  # template name under templates/notices
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+@value
+class Unknown:
+    """An event type we do not know: journalled, answered 200, otherwise left alone."""
+
+    type: str
+
+
+Event = Incoming | Answer | Command | Note | Report | Warned | Unknown
+
+
+# --- what goes out -------------------------------------------------------------------------------------------------
+
+
+@value
+class Delivery:
+    """The duty to bring one message to one destination, with all a bridge needs to word it."""
+
+    id: str
+    destination: str  # name of the account it goes to
+    kind: Kind
+    contact: Contact | None  # None only for notices that concern no conversation
+    content: Content
+    origin: str = ""  # name of the account it came from
+    author: str = ""  # who answered (mirror)
+    comment_id: str = ""  # answer: the comment to answer; comment: its id
+    placeholder: str = ""
+    bot_id: int = 0  # the contact's channel, as the Operator API names it
+    created_at: datetime | None = None
+    late: bool = False
+    remote_ids: tuple[str, ...] = ()  # delete: what the other side called the message
+    attempt: int = 0  # 0 for the first try
+
+
+new_delivery = maker(Delivery)
+
+
+@value
+class Part:
+    """One request's worth of a delivery: a long text becomes several parts, sent in order."""
+
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+new_part = maker(Part)
+
+
+class Verdict(StrEnum):
+    """What happens next: four answers, and no fifth."""
+
+    ACCEPTED = "accepted"
+    RETRY = "retry"
+    REJECTED = "rejected"  # will never work: dead letter, the desk is told
+    CREDENTIALS = "credentials"  # our key is bad or unpaid: the destination pauses, no try is used
+
+
+@value
+class Outcome:
+    """What one attempt came to."""
+
+    verdict: Verdict
+    reason: str = ""  # short code: "rate_limited", "timeout", "unpaid"
+    words: str = ""  # what the other side said, for people; cut to 300 characters by the core
+    remote_id: str = ""  # later reports refer to it
+    retry_after_s: float | None = None
+    certain: bool = True  # False: it may have arrived in spite of the error
+    status: int | None = None  # HTTP status, if there was one
+
+
+@value
+class FilePart:
+    """A file to put into a multipart body: held by us (`file_id`) or fetched, guarded, from `url`."""
+
+    field: str
+    filename: str
+    mime: str
+    file_id: str = ""
+    url: str = ""
+
+
+@value
+class OutboundRequest:
+    """One HTTP request, described. The core sends it; `safe_url` is what logs and traces may show."""
+
+    method: str
+    url: str
+    safe_url: str  # no token, no password
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    content_type: str = ""
+    files: tuple[FilePart, ...] = ()  # with files, `fields` and `files` make a multipart body and `body` is unused
+    fields: tuple[tuple[str, str], ...] = ()
+    timeout_s: float | None = None  # None: the deployment's delivery timeout
+    max_answer: int | None = None  # bytes of the answer to keep; None: the sender's own limit, enough for a verdict
+    echo: str = ""  # text that may come back to us as a hook and must then be known as our own
+
+
+new_outbound_request = maker(OutboundRequest)
+
+
+@value
+class RawResponse:
+    """What came back: at most `relay.transport.sender.BODY_LIMIT` bytes of it, or the request's `max_answer`. Header
+    names are lower case."""
+
+    status: int
+    headers: Sequence[tuple[str, str]] = ()
+    body: bytes = b""
+
+    def header(self, name: str) -> str:
+        """The first header of that (lower-case) name, or ""."""
+        return next((v for k, v in self.headers if k == name), "")
+
+
+new_raw_response = maker(RawResponse)

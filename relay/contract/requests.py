@@ -1,0 +1,68 @@
+"""A hook as it came, before and after its sender has proved itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from relay.contract.errors import MalformedPayload
+from relay.contract.model import Upload
+from relay.contract.values import maker, value
+
+
+@value
+class RawRequest:
+    """One hook as it came. Form bodies are already taken apart; header names are lower case. Nothing is trusted yet."""
+
+    method: str
+    tail: str  # what followed /hooks/<name>/: "", "message", or "<secret>" when a path secret was checked
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes  # empty for multipart
+    content_type: str  # lower case, without parameters
+    form: tuple[tuple[str, str], ...] = ()  # urlencoded and multipart fields, in order
+    uploads: tuple[Upload, ...] = ()
+
+    def field(self, name: str) -> str | None:
+        """The first form field of that name, or None."""
+        return next((v for k, v in self.form if k == name), None)
+
+    def json(self) -> Any:
+        """The body as JSON. Raises MalformedPayload with a sentence, also for nesting bombs and wrong encodings."""
+        try:
+            return orjson.loads(self.body)
+        except ValueError:
+            pass  # the standard library is slower, laxer, and says what is wrong in words
+        try:
+            return _sound(json.loads(self.body))
+        except RecursionError:
+            raise MalformedPayload("The JSON is nested too deeply.") from None
+        except UnicodeDecodeError:
+            raise MalformedPayload("The body is not UTF-8.") from None
+        except ValueError as e:
+            raise MalformedPayload(f"The body is not JSON: {e}.") from None
+
+
+new_raw_request = maker(RawRequest)
+
+
+def _sound(value: Any) -> Any:
+    """The same JSON value with halves of surrogate pairs, which no UTF-8 can carry, replaced by U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, dict):
+        return {_sound(k): _sound(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_sound(v) for v in value]
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedRequest:
+    """A RawRequest whose sender has proved itself. Only `verify` makes one, so unverified bytes cannot be parsed."""
+
+    request: RawRequest

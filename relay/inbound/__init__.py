@@ -1,0 +1,1 @@
+"""From a hook to a durable message: read, verify, parse, accept, and only then answer 200."""

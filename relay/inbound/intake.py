@@ -1,0 +1,325 @@
+"""What a verified hook says, made durable: every event a bridge parsed goes through here before the hook is answered.
+
+Each branch ends in one atomic acceptance with an idempotency key, so that a repeat of the whole hook, also of one that
+broke off half-way, changes nothing and loses nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import orjson
+
+from relay.contract import Texts
+from relay.contract.errors import PayloadTooLarge, Refusal, UnsupportedContent
+from relay.contract.model import (
+    Answer,
+    Attachment,
+    Command,
+    Content,
+    Delivery,
+    Event,
+    Incoming,
+    Kind,
+    Note,
+    Report,
+    ReportStatus,
+    Unknown,
+    Upload,
+    Warned,
+)
+from relay.contract.values import maker, value
+from relay.inbound.desk_commands import DeskCommands
+from relay.inbound.handover import Handing
+from relay.media.library import MediaStore
+from relay.outbound.attempt import notice_envelope
+from relay.routing.accounts import Connection, Registry
+from relay.routing.reply_path import NoWay, Way, once_key, way
+from relay.store import envelope as envelopes
+from relay.store import keys
+from relay.store.envelope import Envelope, new_envelope
+from relay.store.records import Accepted, ContactCard, Stored, new_stored
+from relay.store.store import Store, new_id
+from relay.texts.refusals import reasons
+
+log = logging.getLogger("relay.inbound.intake")
+
+
+@value
+class Taken:
+    """What became of one event, for the log, the metrics and `explain`."""
+
+    what: str  # accepted, repeat, echo, note, command, refused, report, unknown, nobody
+    message_id: str = ""
+    number: int = 0
+
+
+new_taken = maker(Taken)
+
+
+class NoSuchContact(Exception):
+    """An operator panel wrote to a contact that does not exist; it cannot be told in a thread that is not there."""
+
+    def __init__(self, contact_id: int) -> None:
+        self.contact_id = contact_id
+        super().__init__(f"There is no contact {contact_id} in a channel of this desk.")
+
+
+class Intake:
+    """Takes events in for all accounts of this process."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        store: Store,
+        texts: Texts,
+        media: MediaStore,
+        commands: DeskCommands,
+        *,
+        ring: Callable[[Sequence[str]], None],
+        on_warned: Callable[[Connection, Warned], None] | None = None,
+        handing: Handing | None = None,
+    ) -> None:
+        self.handing = handing or Handing()
+        self.registry = registry
+        self.store = store
+        self.texts = texts
+        self.media = media
+        self.on_warned = on_warned
+        self.commands = commands
+        self.ring = ring
+
+    async def take(self, connection: Connection, event: Event, raw: bytes) -> Taken:
+        """Make one event durable. Raises StoreUnavailable, NoSuchContact."""
+        # The loop guard: what we posted ourselves is nobody's answer, whatever it looks like.
+        said = event.raw_text if isinstance(event, Answer | Command) else ""
+        if said and await self.store.is_echo(connection.name, said):
+            return Taken(what="echo")
+        match event:
+            case Incoming():
+                return await self._incoming(connection, event, raw)
+            case Report():
+                return await self._report(connection, event)
+            case Answer():
+                return await self._answer(connection, event, raw)
+            case Command():
+                return await self._command(connection, event)
+            case Note():
+                return Taken(what="note")
+            case Warned():
+                return await self._warned(connection, event)
+            case Unknown():
+                log.info("%s: event type %r is not known; left alone", connection.name, event.type[:80])
+                return Taken(what="unknown")
+
+    # --- from channels -----------------------------------------------------------------------------------------------
+
+    async def _incoming(self, connection: Connection, event: Incoming, raw: bytes) -> Taken:
+        e = new_envelope(
+            content=event.content,
+            comment_id=event.comment_id,
+            placeholder=event.placeholder,
+            late=event.late,
+            sent_at=event.sent_at.isoformat() if event.sent_at else "",
+            source_id=event.remote_id,
+        )
+        identity = (event.remote_id,) if event.remote_id else event.identity or (raw.decode("utf-8", "replace"),)
+        desks = self.registry.desks_of[connection.name]
+        offered = self.handing.offer(desks)
+        try:
+            accepted = await self.store.accept(
+                new_stored(
+                    id=new_id(),
+                    kind=Kind.COMMENT if event.comment_id else Kind.MESSAGE,
+                    origin=connection.name,
+                    envelope=envelopes.dump(e),
+                    raw=raw,
+                ),
+                desks,
+                seen=keys.seen(connection.name, identity),
+                channel=connection.name,
+                remote_user=event.remote_user,
+                username=event.username,
+                name=event.name,
+                comment_id=event.comment_id,
+                taker=self.handing.name,
+                takes=offered,
+            )
+        finally:
+            self.handing.withdraw(offered)
+        self.ring(accepted.woken)
+        for destination, lane in accepted.held:
+            if lane.head is not None:
+                lane.head.said = e
+            self.handing.hand(destination, lane)
+        what = "accepted" if accepted.fresh else "repeat"
+        return new_taken(what=what, message_id=accepted.message_id, number=accepted.number)
+
+    async def _report(self, connection: Connection, event: Report) -> Taken:
+        line = {"at": int(time.time() * 1000), "what": event.status.value}
+        if event.words:
+            line["words"] = event.words[:300]
+        what, did, number, state = await self.store.report(connection.name, event, orjson.dumps(line))
+        if what != "early" and event.status is ReportStatus.FAILED and state == "failed":
+            # Also when nothing changed: an earlier try to tell the desk may have broken off. The key keeps it to once.
+            await self.tell_of_failed_report(did, event.words)
+        return Taken(what="report", message_id=did, number=number)
+
+    async def tell_of_failed_report(self, delivery_id: str, words: str) -> None:
+        """Tell the desk that wrote it, once, that the channel could not deliver it after all."""
+        journal = await self.store.journal(delivery_id.rpartition("-")[0])
+        if journal is None or journal.kind is not Kind.ANSWER:
+            return
+        record = next((r for r in journal.records if r.id == delivery_id), None)
+        if record is None or (record.reason != "reported" and not record.replayed_as):
+            return  # it died of something else, and the desk was told then; news only to who has tried again since
+        text = self.texts.notice(
+            "failed",
+            number=journal.number,
+            text=journal.envelope.get("text", ""),
+            words=words,
+            reason="reported",
+        )
+        await self.tell(journal.origin, text, journal.number, seen=f"seen:notice:failed:{delivery_id}")
+
+    async def _warned(self, connection: Connection, event: Warned) -> Taken:
+        text = self.texts.notice(event.notice, account=connection.name, **dict(event.facts))
+        for desk in self.registry.desks_of.get(connection.name, ()):
+            # A hook that is repeated says the same again; one warning an hour is enough.
+            seen = keys.seen(desk, ("warned", event.notice, str(event.facts)))
+            await self.tell(desk, text, 0, seen=seen, seen_ttl_s=3600)
+        if self.on_warned is not None:
+            self.on_warned(connection, event)
+        return Taken(what="accepted")
+
+    # --- from desks --------------------------------------------------------------------------------------------------
+
+    async def _answer(self, desk: Connection, event: Answer, raw: bytes) -> Taken:
+        seen = keys.seen(desk.name, event.identity)
+        seen_ttl_s = keys.SEEN_TTL_S if event.within_s is None else event.within_s
+        if not seen_ttl_s:
+            seen = ""
+        card = await self._addressee(desk, event)
+        if card is None:
+            if event.contact_id is not None and not desk.bridge.spec.group:
+                raise NoSuchContact(event.contact_id)
+            text = (
+                self.texts.notice("unknown_number", number=event.contact_id)
+                if event.contact_id is not None
+                else self.texts.notice("unknown_name", name=event.username)
+            )
+            return await self._refused(desk, text, 0, seen, seen_ttl_s)
+        number, channel = card.contact.id, self.registry.accounts[card.contact.channel]
+        try:
+            files = await self._files(event.uploads)
+            content = replace(event.content, attachments=event.content.attachments + files)
+            if not content.text.strip() and not content.attachments:
+                raise UnsupportedContent(Refusal("refused_empty"))
+            path = await self._way(card, channel)
+            if isinstance(path, NoWay):
+                text = self.texts.notice(path.notice, **dict(path.facts))
+                return await self._refused(desk, text, number, seen, seen_ttl_s)
+            channel.bridge.fit(_planned(channel, card, content, path.comment_id, event.author))
+        except UnsupportedContent as e:
+            text = self.texts.notice(
+                "refused",
+                number=number,
+                text=event.content.text,
+                reasons=reasons(self.texts, e),
+            )
+            return await self._refused(desk, text, number, seen, seen_ttl_s)
+        answer = Envelope(
+            content=content, author=event.author, comment_id=path.comment_id, reply_deadline_ms=path.deadline_ms
+        )
+        others = [
+            d for d in self.registry.desks_of[channel.name] if d != desk.name and self.registry.accounts[d].mirror
+        ]
+        accepted = await self.store.accept(
+            Stored(id=new_id(), kind=Kind.ANSWER, origin=desk.name, envelope=envelopes.dump(answer), raw=raw),
+            [channel.name, *others],
+            seen=seen,
+            seen_ttl_s=seen_ttl_s,
+            number=number,
+            once=path.once,
+        )
+        self.ring(accepted.woken)
+        if accepted.taken:
+            text = self.texts.notice("comment_already_answered", number=number)
+            return await self._refused(desk, text, number, seen, seen_ttl_s)
+        if not accepted.fresh:
+            return Taken(what="repeat", message_id=accepted.message_id, number=number)
+        if card.closed:
+            await self.tell(desk.name, self.texts.notice("reopened", number=number), number)
+        return Taken(what="accepted", message_id=accepted.message_id, number=number)
+
+    async def _addressee(self, desk: Connection, event: Answer) -> ContactCard | None:
+        """The contact meant, if it is in a channel of this desk."""
+        channels = self.registry.channels_of[desk.name]
+        if event.contact_id is not None:
+            card = await self.store.contact(event.contact_id)
+            return card if card is not None and card.contact.channel in channels else None
+        found: ContactCard | None = None
+        for channel in channels:
+            number = await self.store.number_of_name(channel, event.username)
+            card = await self.store.contact(number) if number is not None else None
+            # The same name in two channels: the one who wrote last is meant.
+            if card is not None and (found is None or card.last_ms > found.last_ms):
+                found = card
+        return found
+
+    async def _files(self, uploads: Sequence[Upload]) -> tuple[Attachment, ...]:
+        files = []
+        for upload in uploads:
+            if upload.size == 0:
+                raise UnsupportedContent(Refusal("refused_file_empty", (("filename", upload.filename),)))
+            try:
+                files.append(await self.media.save(upload))
+            except PayloadTooLarge as e:
+                raise UnsupportedContent(Refusal("refused_unsupported", (("what", str(e)),))) from None
+        return tuple(files)
+
+    async def _way(self, card: ContactCard, channel: Connection) -> Way | NoWay:
+        answered = False
+        if card.last_kind == "comment" and card.comment_id:
+            answered = await self.store.used_up(once_key(channel.name, card.comment_id))
+        return way(card, channel.bridge.spec.limits, int(time.time() * 1000), comment_answered=answered)
+
+    async def _command(self, desk: Connection, event: Command) -> Taken:
+        reply = await self.commands.answer(desk, event)
+        await self.tell(desk.name, reply.text, reply.number, seen=keys.seen(desk.name, event.identity))
+        return Taken(what="command", number=reply.number)
+
+    async def _refused(self, desk: Connection, text: str, number: int, seen: str, seen_ttl_s: float) -> Taken:
+        await self.tell(desk.name, text, number, seen=seen, seen_ttl_s=seen_ttl_s)
+        return Taken(what="refused", number=number)
+
+    async def tell(
+        self, desk: str, text: str, number: int, *, seen: str = "", seen_ttl_s: float = keys.SEEN_TTL_S
+    ) -> Accepted:
+        """Queue the relay's own words for a desk, in the conversation's lane."""
+        accepted = await self.store.accept(
+            Stored(id=new_id(), kind=Kind.NOTICE, origin="", envelope=notice_envelope(text)),
+            [desk],
+            seen=seen,
+            seen_ttl_s=seen_ttl_s,
+            number=number,
+        )
+        self.ring(accepted.woken)
+        return accepted
+
+
+def _planned(channel: Connection, card: ContactCard, content: Content, comment_id: str, author: str) -> Delivery:
+    """The delivery as the channel's bridge will see it, to ask whether it fits before anything is promised."""
+    return Delivery(
+        id="",
+        destination=channel.name,
+        kind=Kind.ANSWER,
+        contact=card.contact,
+        content=content,
+        author=author,
+        comment_id=comment_id,
+        bot_id=channel.bot_id,
+    )

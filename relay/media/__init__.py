@@ -1,0 +1,1 @@
+"""Files, the links to them, and the addresses that must not be fetched."""

@@ -1,0 +1,1 @@
+"""The accounts, who gets what, who is meant, and which way an answer may take."""

@@ -1,0 +1,1 @@
+"""One process, and what runs beside its hooks and lanes."""

@@ -1,0 +1,82 @@
+"""Accounts whose events are fetched: one poller an account, whatever the number of processes; and catching up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+from hiredis import ReplyError
+
+from relay.contract import CatchingUp, Http, Polling
+from relay.contract.errors import RelayError
+from relay.inbound.intake import Intake
+from relay.routing.accounts import Connection, Registry
+from relay.store.store import Store, StoreMemory
+
+log = logging.getLogger("relay.service.pollers")
+
+LEASE_S = 15.0
+FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
+CATCH_UP_EVERY_S = 600.0
+
+
+class Pollers:
+    """Runs what `Polling` and `CatchingUp` bridges ask for."""
+
+    def __init__(
+        self, registry: Registry, store: Store, senders: Mapping[str, Http], intake: Intake, holder: str
+    ) -> None:
+        self.registry = registry
+        self.store = store
+        self.senders = senders
+        self.intake = intake
+        self.holder = holder
+
+    def all(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+        """(name, coroutine) of every poller of this deployment."""
+        found: list[tuple[str, Coroutine[Any, Any, None]]] = []
+        for connection in self.registry.accounts.values():
+            bridge = connection.bridge
+            if (isinstance(bridge, Polling) and bridge.polls()) or isinstance(bridge, CatchingUp):
+                found.append((f"poller {connection.name}", self._run(connection)))
+        return found
+
+    async def _run(self, connection: Connection) -> None:
+        """For ever: hold the lease, catch up, then poll if the settings ask for it, else catch up again after a while;
+        back off on trouble."""
+        bridge, pause = connection.bridge, FIRST_PAUSE_S
+        memory = StoreMemory(self.store, connection.name)
+        http = self.senders[connection.name]
+        while True:
+            try:
+                if not await self.store.hold(f"poll:{connection.name}", self.holder, LEASE_S):
+                    await asyncio.sleep(LEASE_S / 3)
+                    continue
+                async with asyncio.TaskGroup() as group:
+                    renewing = group.create_task(self._renew(connection.name))
+                    if isinstance(bridge, CatchingUp):
+                        for event in await bridge.missed(http, memory):
+                            await self.intake.take(connection, event, b"")
+                    if isinstance(bridge, Polling) and bridge.polls():
+                        async for events in bridge.events(http, memory):
+                            pause = FIRST_PAUSE_S
+                            for event in events:
+                                await self.intake.take(connection, event, b"")
+                    else:
+                        # Also while all is well: a hook may have got lost, and a bridge that looks often knows that
+                        # what it finds is younger than the keys by which repeats are told (`keys.SEEN_TTL_S`).
+                        pause = FIRST_PAUSE_S
+                        await asyncio.sleep(CATCH_UP_EVERY_S)
+                    renewing.cancel()
+            except* (RelayError, ReplyError, OSError) as group_error:
+                log.warning("%s: polling: %s; again in %.0f s", connection.name, group_error.exceptions[0], pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, MAX_PAUSE_S)
+
+    async def _renew(self, name: str) -> None:
+        while True:
+            await asyncio.sleep(LEASE_S / 3)
+            if not await self.store.hold(f"poll:{name}", self.holder, LEASE_S):
+                raise RelayError("another process polls now")

@@ -1,0 +1,212 @@
+"""What the store gives and takes: messages, lanes, results, contacts, deliveries.
+
+Those of the hot path are not frozen: see `relay.contract.values`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from relay.contract.model import Contact, Kind, State
+from relay.contract.values import maker
+
+if TYPE_CHECKING:
+    from relay.store.envelope import Envelope
+
+
+@dataclass(slots=True, kw_only=True)
+class Stored:
+    """What a message is kept as: the envelope without what the store keeps in fields of its own.
+
+    `content` is what is said, as JSON-ready dicts (see `relay.store.envelope`).
+    """
+
+    id: str
+    kind: Kind
+    origin: str
+    envelope: bytes
+    raw: bytes = b""
+
+
+new_stored = maker(Stored)
+
+
+@dataclass(slots=True, kw_only=True)
+class Head:
+    """The head of a lane with all that is needed to send it."""
+
+    delivery_id: str
+    tries: int  # failed tries so far
+    part: int  # parts already accepted
+    kind: str
+    origin: str
+    envelope: bytes
+    at_ms: int
+    channel: str
+    remote_id: str
+    username: str
+    name: str
+    tried_before: bool  # there is a log already
+    said: Envelope | None = None  # what `envelope` says, where that is known without reading it
+
+    @property
+    def standing(self) -> str:
+        """What an attempt changes, as finish.lua compares it: parts accepted / tries failed."""
+        return f"{self.part}/{self.tries}"
+
+
+new_head = maker(Head)
+
+
+@dataclass(slots=True, kw_only=True)
+class Held:
+    """A lane that this worker holds. `unknown_job` carries the payload of a job that is none of ours."""
+
+    number: int
+    job: str
+    token: str
+    taken_over: bool  # the former holder died with it
+    unknown_job: str = ""
+    head: Head | None = None
+
+
+new_held = maker(Held)
+
+
+@dataclass(slots=True, kw_only=True)
+class Accepted:
+    """What `accept` did. `fresh` is False for a repeat; `taken` names who used up a "once"."""
+
+    fresh: bool
+    number: int
+    message_id: str
+    woken: tuple[str, ...] = ()
+    held: tuple[tuple[str, Held], ...] = ()  # (destination, lane) that were given to `taker` at once
+    taken: str = ""
+
+
+new_accepted = maker(Accepted)
+
+
+@dataclass(slots=True, kw_only=True)
+class Claimed:
+    """`state` is "" or why nothing was given out: manual, credentials, open; "probe" for the breaker's one lane."""
+
+    next_due_ms: int  # -1: nothing is waiting
+    now_ms: int
+    state: str
+    lanes: tuple[Held, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Finish:
+    """What to write about one attempt; see finish.lua and fail.lua for the verdicts."""
+
+    verdict: str
+    line: bytes = b""
+    standing: str = ""  # `Head.standing` of what was attempted: an attempt is not written down twice. "": not checked
+    delay_ms: int = 0
+    remote_id: str = ""
+    reason: str = ""
+    words: str = ""
+    go_on: bool = True
+    notice: Stored | None = None
+    notice_to: tuple[str, ...] = ()
+
+
+new_finish = maker(Finish)
+
+
+@dataclass(slots=True, kw_only=True)
+class Finished:
+    """`status` is next, done, asleep or stale; `news` is "", opened, closed or paused; `state` the delivery's."""
+
+    status: str
+    state: str
+    news: str
+    woken: tuple[str, ...]
+    head: Head | None = None
+    due_ms: int = 0
+
+
+new_finished = maker(Finished)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    """When a destination's breaker opens: so many failures in a row over so many lanes. 0 failures: never."""
+
+    failures: int = 20
+    lanes: int = 5
+    first_ms: int = 5_000
+    max_ms: int = 300_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactCard:
+    """A contact with its times, in ms since the epoch; 0 where it never happened."""
+
+    contact: Contact
+    first_ms: int = 0
+    last_ms: int = 0
+    last_kind: str = ""
+    dm_ms: int = 0
+    comment_id: str = ""
+    comment_ms: int = 0
+    answered_ms: int = 0
+    closed_ms: int = 0
+
+    @property
+    def closed(self) -> bool:
+        """Closed by a person, and nobody has written since."""
+        return self.closed_ms > max(self.last_ms, self.answered_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A delivery as it stands."""
+
+    id: str
+    destination: str
+    state: State
+    number: int
+    tries: int = 0
+    due_ms: int = 0
+    reason: str = ""
+    words: str = ""
+    dead_ms: int = 0
+    remote_ids: tuple[str, ...] = ()
+    log: tuple[dict[str, Any], ...] = ()
+    replay_of: str = ""
+    replayed_as: str = ""
+    dropped_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """A message as it stands, with its deliveries."""
+
+    id: str
+    kind: Kind
+    origin: str
+    number: int
+    at_ms: int
+    envelope: dict[str, Any]
+    raw: bytes
+    records: tuple[Record, ...]
+
+
+@dataclass(slots=True)
+class Destination:
+    """State of one destination, for `status` and the metrics."""
+
+    name: str
+    paused: str = ""
+    words: str = ""
+    since_ms: int = 0
+    open_ms: int = 0
+    fails: int = 0
+    lanes: int = 0
+    backlog: int = 0
+    oldest_ms: int = 0

@@ -1,0 +1,1 @@
+"""Templates, notices and refusals: every word that people read."""

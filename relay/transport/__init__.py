@@ -1,0 +1,1 @@
+"""HTTP as deliveries speak it."""

@@ -1,0 +1,129 @@
+"""One attempt: its three steps, and what becomes of it when a bridge has a bug in any of them."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any, cast
+
+import orjson
+import pytest
+
+from relay.contract.errors import Refusal, SendError, UnsupportedContent
+from relay.contract.model import OutboundRequest, Outcome, Part, RawResponse, Verdict
+from relay.outbound.attempt import Attempts
+from relay.routing.accounts import Registry
+from relay.store.records import Finish, Head, Held
+
+LANE = Held(number=7, job="desk:7:1", token="1", taken_over=False)
+
+
+class ABridge:
+    """A desk's bridge in which any step may be told to fail."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.fails: dict[str, Exception] = {}
+
+    def _step(self, name: str) -> None:
+        self.asked.append(name)
+        if name in self.fails:
+            raise self.fails[name]
+
+    def fit(self, delivery: Any) -> tuple[Part, ...]:
+        self._step("fit")
+        return (Part(text=delivery.content.text),)
+
+    def render(self, delivery: Any, part: Part) -> OutboundRequest:
+        self._step("render")
+        return OutboundRequest(method="POST", url="http://desk/", safe_url="http://desk/", body=part.text.encode())
+
+    async def http(self, request: OutboundRequest) -> RawResponse:
+        self._step("http")
+        return RawResponse(status=200, headers=(), body=b"fine")
+
+    def classify(self, response: RawResponse) -> Outcome:
+        self._step("classify")
+        return Outcome(verdict=Verdict.ACCEPTED, words=response.body.decode())
+
+
+@pytest.fixture
+def bridge() -> ABridge:
+    return ABridge()
+
+
+@pytest.fixture
+def attempts(bridge: ABridge) -> Attempts:
+    desk = SimpleNamespace(name="desk", bridge=bridge, is_desk=True, bot_id=1)
+    texts = SimpleNamespace(notice=lambda name, **facts: f"{name} {facts}")
+    return Attempts(
+        Registry(accounts=cast("Any", {"desk": desk}), desks_of={}, channels_of={}),
+        cast("Any", None),
+        cast("Any", texts),
+        {"desk": cast("Any", bridge.http)},
+        lambda destination, attachment: "",
+        retries=8,
+        pause_s=lambda k: 5.0,
+    )
+
+
+def head(**envelope: Any) -> Head:
+    return Head(
+        delivery_id="m-0", tries=0, part=0, kind="message", origin="shop", envelope=orjson.dumps(envelope), at_ms=1,
+        channel="shop", remote_id="u", username="", name="", tried_before=False,
+    )  # fmt: skip
+
+
+async def made(attempts: Attempts, **envelope: Any) -> tuple[Finish, dict[str, Any]]:
+    attempt = attempts.begin("desk", LANE, head(**({"text": "hello"} | envelope)), False)
+    await attempt.send()
+    finish = attempt.finish()
+    return finish, orjson.loads(finish.line)
+
+
+async def test_only_sending_waits_for_the_other_side(attempts: Attempts, bridge: ABridge) -> None:
+    """A destination's places are held while sending: nothing else may be done meanwhile, nor be missing before."""
+    attempt = attempts.begin("desk", LANE, head(text="hello"), False)
+    assert bridge.asked == ["fit", "render"]
+    await attempt.send()
+    assert bridge.asked == ["fit", "render", "http"]
+    finish = attempt.finish()
+    assert bridge.asked == ["fit", "render", "http", "classify"]
+    assert finish.verdict == "ok"
+    assert orjson.loads(finish.line)["words"] == "fine"
+
+
+@pytest.mark.parametrize("step", ["fit", "render", "http", "classify"])
+async def test_a_bug_of_a_bridge_is_tried_again(
+    attempts: Attempts, bridge: ABridge, step: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bridge.fails[step] = ZeroDivisionError("a bug")
+    finish, line = await made(attempts)
+    assert (finish.verdict, line["reason"], line["words"]) == ("retry", "bug", "ZeroDivisionError")
+    assert "bug while sending m-0 to desk" in caplog.text
+    assert step in ("http", "classify") or "http" not in bridge.asked, "what is not worded is not sent"
+
+
+async def test_what_cannot_be_carried_is_not_sent(attempts: Attempts, bridge: ABridge) -> None:
+    bridge.fails["fit"] = UnsupportedContent(Refusal("refused_empty"))
+    finish, line = await made(attempts)
+    assert (finish.verdict, line["reason"]) == ("dead", "unsupported_content")
+    assert "http" not in bridge.asked
+
+
+async def test_a_lost_answer_is_no_certain_failure(attempts: Attempts, bridge: ABridge) -> None:
+    bridge.fails["http"] = SendError("timeout", "no answer in 10 s", certain=False)
+    finish, line = await made(attempts)
+    assert (finish.verdict, line["reason"], line["certain"]) == ("retry", "timeout", False)
+    assert finish.delay_ms > 0
+
+
+async def test_a_window_that_closed_while_it_waited_for_its_turn(attempts: Attempts, bridge: ABridge) -> None:
+    """Asked when it is sent, not when it is worded: in between it may have waited for a place."""
+    deadline_s = time.time() + 0.05
+    attempt = attempts.begin("desk", LANE, head(text="hello", reply_deadline_ms=int(deadline_s * 1000)), False)
+    while time.time() <= deadline_s:
+        time.sleep(0.01)
+    await attempt.send()
+    assert "http" not in bridge.asked
+    assert (attempt.finish().verdict, attempt.finish().reason) == ("dead", "deadline")

@@ -1,0 +1,100 @@
+"""How an answer goes: to the comment, once and in time; else directly; else a sentence that says why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.contract import Limits
+from relay.contract.model import Contact
+from relay.routing.reply_path import NoWay, Way, once_key, way
+from relay.store.records import ContactCard
+
+HOUR = 3_600_000
+NOW = 100_000 * HOUR
+COMMENTS = Limits(comment_window_s=86_400)
+BOTH = Limits(comment_window_s=86_400, reply_window_s=7 * 86_400)
+CONTACT = Contact(id=42, channel="shop", remote_id="u1")
+
+
+def card(*, dm: float | None = None, comment: float | None = None, last: str = "message") -> ContactCard:
+    """Hours ago that the customer wrote directly and commented."""
+    return ContactCard(
+        contact=CONTACT,
+        last_kind=last,
+        dm_ms=0 if dm is None else int(NOW - dm * HOUR),
+        comment_id="" if comment is None else "c1",
+        comment_ms=0 if comment is None else int(NOW - comment * HOUR),
+    )
+
+
+TO_COMMENT = Way(comment_id="c1", once="once:comment:shop:c1", deadline_ms=NOW + 23 * HOUR)
+NUMBER = ("number", "42")
+
+
+@pytest.mark.parametrize(
+    ("who", "limits", "answered", "expected"),
+    [
+        (card(dm=1), COMMENTS, False, Way()),
+        (card(dm=9_999), COMMENTS, False, Way()),
+        (card(), COMMENTS, False, Way()),
+        (card(comment=1, last="comment"), COMMENTS, False, TO_COMMENT),
+        (card(comment=1, dm=5, last="comment"), COMMENTS, False, TO_COMMENT),
+        (card(comment=1, dm=0.5), COMMENTS, False, Way()),
+        (card(comment=1, dm=5, last="comment"), COMMENTS, True, Way()),
+        (card(comment=25, dm=50, last="comment"), COMMENTS, False, Way()),
+        (card(comment=1, last="comment"), COMMENTS, True, NoWay(notice="comment_already_answered", facts=(NUMBER,))),
+        (
+            card(comment=25, last="comment"),
+            COMMENTS,
+            False,
+            NoWay(notice="comment_too_old", facts=(NUMBER, ("hours", "24"))),
+        ),
+        (card(dm=1), BOTH, False, Way(deadline_ms=NOW + 167 * HOUR)),
+        # Only the channel knows for certain that its window has closed: it is tried, without a deadline.
+        (card(dm=169), BOTH, False, Way()),
+        (card(comment=1, dm=169, last="comment"), BOTH, False, TO_COMMENT),
+        (
+            card(comment=1, dm=169, last="comment"),
+            BOTH,
+            True,
+            NoWay(notice="comment_already_answered", facts=(NUMBER,)),
+        ),
+        (card(comment=9_999, last="comment"), Limits(), False, Way(comment_id="c1", once="once:comment:shop:c1")),
+    ],
+)
+def test_table(who: ContactCard, limits: Limits, answered: bool, expected: Way | NoWay) -> None:
+    assert way(who, limits, NOW, comment_answered=answered) == expected
+
+
+def test_the_window_ends_to_the_millisecond() -> None:
+    at_the_end = card(comment=24, last="comment")
+    assert isinstance(way(at_the_end, COMMENTS, NOW, comment_answered=False), NoWay)
+    assert isinstance(way(at_the_end, COMMENTS, NOW - 1, comment_answered=False), Way)
+
+
+def test_claims_of_two_channels_are_two() -> None:
+    assert once_key("shop", "c1") != once_key("messenger", "c1")
+
+
+@given(
+    dm=st.none() | st.floats(0, 400),
+    comment=st.none() | st.floats(0, 400),
+    last=st.sampled_from(["message", "comment", ""]),
+    answered=st.booleans(),
+    limits=st.sampled_from([Limits(), COMMENTS, BOTH]),
+)
+def test_what_is_promised_is_in_time_and_a_comment_is_never_answered_twice(
+    dm: float | None, comment: float | None, last: str, answered: bool, limits: Limits
+) -> None:
+    found = way(card(dm=dm, comment=comment, last=last), limits, NOW, comment_answered=answered)
+    if isinstance(found, Way):
+        assert not found.deadline_ms or found.deadline_ms > NOW
+        assert bool(found.comment_id) == bool(found.once)
+        assert not (found.comment_id and answered)
+    else:
+        facts: dict[str, Any] = dict(found.facts)
+        assert facts["number"] == "42"
