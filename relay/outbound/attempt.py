@@ -198,7 +198,7 @@ class Attempt:
         if request is None:
             request = self._connection.bridge.render(self._delivery, part)
         if request.echo:
-            by.store.remember_echo(name, request.echo)
+            await by.store.remember_echo(name, request.echo)
         self._response = await http(request)
 
     def _failed(self, error: Exception) -> Outcome:

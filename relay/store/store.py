@@ -376,10 +376,10 @@ class Store:
             await pipe.execute()
         return did
 
-    def remember_echo(self, desk: str, text: str) -> None:
-        """Note that we are about to post this text, so that its echo is known. Not awaited: it leaves on the same
-        connection before the post does, and only its durability would be worth waiting for."""
-        self.wire.post("SET", self.key(keys.echo(desk, text)), "1", "PX", str(int(keys.ECHO_TTL_S * 1000)))
+    async def remember_echo(self, desk: str, text: str) -> None:
+        """Note that we are about to post this text, so that its echo is known. Awaited before the post leaves: the echo
+        may come back through another process, and sooner than a command that is still on its way to the store."""
+        await self.wire.call("SET", self.key(keys.echo(desk, text)), "1", "PX", str(int(keys.ECHO_TTL_S * 1000)))
 
     async def is_echo(self, desk: str, text: str) -> bool:
         """Whether we posted exactly this text to this desk lately."""

@@ -983,7 +983,7 @@ async def test_bot_ids_are_allotted_once(store: Store) -> None:
 
 
 async def test_echoes_are_known_whatever_became_of_their_ends(store: Store) -> None:
-    store.remember_echo("sales", "  #1 Anna: hi\r\nthere ")
+    await store.remember_echo("sales", "  #1 Anna: hi\r\nthere ")
     assert await store.is_echo("sales", "#1 Anna: hi\nthere")
     assert not await store.is_echo("sales", "#1 Anna: hi") and not await store.is_echo("panel", "#1 Anna: hi\nthere")
 
