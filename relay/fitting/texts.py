@@ -30,6 +30,11 @@ def clean(text: str) -> str:
     return text
 
 
+def unix_lines(text: str) -> str:
+    """The text with line breaks of one kind: `\\r\\n` and `\\r` become `\\n`."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
 def byte_length(text: str) -> int:
     """UTF-8 bytes; a lone surrogate counts as the three bytes of its replacement."""
     return len(text.encode("utf-8", "surrogatepass"))

@@ -42,16 +42,16 @@ from relay.store.server.pipeline import StorePipeline
 SCRIPTS = {
     "accept": ("job", "arming", "putting"),
     "claim": ("job", "records", "lanes"),
-    "finish": ("job", "records", "lanes", "holding", "ladder", "endings"),
-    "fail": ("job", "arming", "putting", "records", "lanes", "holding", "ladder", "endings"),
+    "finish": ("job", "records", "lanes", "holding", "ladder", "endings", "claims"),
+    "fail": ("job", "arming", "putting", "records", "lanes", "holding", "ladder", "endings", "claims"),
     "renew": (),
     "release": ("job",),
     "regain": (),
-    "report": ("records", "ladder", "endings"),
+    "report": ("records", "ladder", "endings", "claims"),
     "sweep": ("job", "arming", "records", "lanes"),
     "revive": (),
-    "replay": ("job", "arming", "records", "endings"),
-    "drop": ("records", "endings"),
+    "replay": ("job", "arming", "records", "endings", "claims"),
+    "drop": ("records", "endings", "claims"),
 }
 _CODES = {
     ReportStatus.PENDING: "p",
@@ -416,9 +416,18 @@ class Store:
         found = await self.wire.call("HGET", self.key(f"name:{channel}"), username.lower())
         return int(found) if found else None
 
-    async def is_claimed(self, once: str) -> bool:
-        """Whether something that may happen once has happened."""
-        return bool(await self.wire.call("EXISTS", self.key(once)))
+    async def comments(self, number: int, since_ms: int, limit: int) -> list[tuple[str, int]]:
+        """A contact's comments since then, newest first: (the channel's id, when it came in ms)."""
+        rows = await self.wire.call(
+            "ZREVRANGEBYSCORE", self.key(f"comments:{number}"), "+inf", str(since_ms), "WITHSCORES",
+            "LIMIT", "0", str(limit),
+        )  # fmt: skip
+        return [(_text(c), _int(at)) for c, at in zip(rows[::2], rows[1::2], strict=True)]
+
+    async def are_claimed(self, single_use: Sequence[str]) -> list[bool]:
+        """Of each of these, whether what may happen once has happened."""
+        found = await self.wire.call("MGET", *map(self.key, single_use)) if single_use else []
+        return [value is not None for value in found]
 
     async def recent(self, limit: int = 20, offset: int = 0) -> list[int]:
         """Conversation numbers, latest activity first."""

@@ -136,7 +136,7 @@ async def test_the_groups_encodings(world: World, encoding: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["#{n} words for {n}", "#{n}: words for {n}", "#{n}\nwords for {n}", "@{u} words for {n}", "@{U}: words for {n}"],
+    ["#{n} words for {n}", "#{n}: words for {n}", "#{n}\nwords for {n}", "@{u}: words for {n}", "@{U}: words for {n}"],
 )
 async def test_an_answer_from_the_group_by_number_and_by_name(world: World, address: str) -> None:
     who = await world.person()
@@ -263,12 +263,10 @@ async def test_notes_stay_in_the_group_and_an_echo_is_no_answer(world: World) ->
         "just talking",
         "#nothing",
         f"see #{who.number} please",
-        "# 1",
         "1",
-        "#1st place",
         "@ home",
+        "@olga look at this",  # a colleague
         "// no",
-        "/unknown thing",
     ):
         await world.say(text)
     await world.say("/help")
@@ -283,8 +281,44 @@ async def test_notes_stay_in_the_group_and_an_echo_is_no_answer(world: World) ->
 async def test_an_unknown_number_or_name_is_answered_with_a_hint(world: World) -> None:
     await world.say("#987654 are you there?")
     assert "There is no conversation #987654" in await world.in_group("987654")
-    await world.say("@nobody.at.all are you there?")
+    await world.say("@nobody.at.all: are you there?")
     assert "@nobody.at.all" in await world.in_group("nobody.at.all")
+    await world.say("/lsit")
+    assert "/help" in await world.in_group("/lsit")
+
+
+async def test_what_only_looks_like_an_address_is_answered_with_a_hint_and_reaches_nobody(world: World) -> None:
+    one, two = await world.person(), await world.person()
+    for text, hint in (
+        (f"#{one.number}hello", "nothing was sent"),
+        (f"# {one.number} hello", "nothing was sent"),
+        (f"@{one.username} look", f"@{one.username}: your text"),
+        (f"#{one.number} for you\n#{two.number} and for you", f"with #{two.number}"),
+    ):
+        quiet = len(await world.posts(hint))
+        await world.say(text)
+
+        async def hinted(hint: str = hint, quiet: int = quiet) -> bool:
+            return len(await world.posts(hint)) > quiet
+
+        await until(hinted, what=f"a hint about {text!r}")
+    await world.settled()
+    assert await world.answers(one) == await world.answers(two) == []
+    await world.say(f"\u200e#{one.number}, hidden mark")
+    await world.answered(one, "hidden mark")
+    await world.say(f"№{two.number} a Russian keyboard")
+    await world.answered(two, "a Russian keyboard")
+
+
+async def test_our_own_post_that_comes_back_changed_is_no_answer(world: World) -> None:
+    who = await world.person("Tom & Jerry", "tom.and.jerry")
+    post = await world.in_group(f"#{who.number} ")
+    for changed in (post.replace("&", "&amp;"), post + "\nYes, tomorrow", f"*{post}*".replace("*#", "#"), post[:-3]):
+        await world.say(changed)
+    await world.say(f"#{who.number} a real answer")
+    await world.answered(who, "a real answer")
+    await world.settled()
+    assert [m["text"] for m in await world.answers(who)] == ["a real answer"]
 
 
 async def test_commands(world: World) -> None:
@@ -355,9 +389,9 @@ async def test_a_name_leads_to_its_latest_holder_and_numbers_stay(world: World) 
     assert post.startswith(f"#{old.number} Renamed (@renamed.now): ")
     new = await world.person("New", "the.name")
     assert new.number != old.number
-    await world.say("@the.name who are you?")
+    await world.say("@the.name: who are you?")
     await world.answered(new, "who are you?")
-    await world.say("@renamed.now and you?")
+    await world.say("@renamed.now: and you?")
     await world.answered(old, "and you?")
     assert len(await world.answers(old)) == len(await world.answers(new)) == 1
 
