@@ -21,7 +21,7 @@ from relay.contract.errors import FetchRefused, RelayError, SendError, StoreUnav
 from relay.contract.model import Attachment, Delivery, Kind, OutboundRequest, Outcome, Part, RawResponse, Verdict
 from relay.outbound.next_step import NextStep, next_step
 from relay.routing.accounts import Accounts
-from relay.routing.routes import told_of_failure
+from relay.routing.routes import is_for_channel, told_of_failure
 from relay.store import envelope as envelopes
 from relay.store.envelope import Envelope, notice_envelope
 from relay.store.records import Finish, Head, LeasedLane, NewMessage
@@ -158,6 +158,10 @@ class Attempt:
         self._outcome: Outcome | None = None  # known without an answer to read
         self._left_s: float | None = None
         self._started = self._took = 0.0
+        if not connection.is_desk and not is_for_channel(delivery.kind, channel=head.channel, destination=destination):
+            # The last guard, whatever put it into this lane: a customer's words must not be sent to a customer.
+            self._outcome = Outcome(verdict=Verdict.REJECTED, reason="wrong_destination")
+            return
         try:
             parts = by.parts(connection.bridge, delivery)
             if head.part >= len(parts):

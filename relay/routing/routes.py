@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from relay.contract.model import Kind
 from relay.routing.accounts import Accounts
 
@@ -31,3 +33,19 @@ def told_of_failure(accounts: Accounts, kind: Kind, *, origin: str, channel: str
         case Kind.MESSAGE | Kind.COMMENT:
             return tuple(d for d in accounts.desks_of.get(channel, ()) if d != destination)
     return ()
+
+
+def may_be_sent_to(kind: Kind, *, channel: str, destination: str, is_desk: bool, desks: Sequence[str]) -> bool:
+    """Whether a person may send a message anew to this destination: answers to the contact's own channel, or shown to
+    its desks; a customer's words and notices to those desks alone. Anything else would reach a stranger.
+
+    `channel`: the contact's, "" where none is concerned; `desks`: those on its routes; `is_desk`: of the destination.
+    """
+    if not is_desk:
+        return is_for_channel(kind, channel=channel, destination=destination)
+    return not channel or destination in desks
+
+
+def is_for_channel(kind: Kind, *, channel: str, destination: str) -> bool:
+    """Whether a message may go to a channel at all: only what is for a customer, through that customer's channel."""
+    return kind in (Kind.ANSWER, Kind.DELETE) and channel == destination

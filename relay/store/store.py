@@ -530,9 +530,14 @@ class Store:
         return _record(delivery_id, row) if b"to" in row else None
 
     async def replay(self, delivery_id: str, to: str = "", by: str = "") -> tuple[str, str] | None:
-        """Send a dead letter again. Returns (new delivery id, destination), None when it is no dead letter."""
+        """Send a dead letter again. Returns (new delivery id, destination), None when it is no dead letter. Raises
+        ValueError with a short reason when it must not be sent again: `comment_already_answered`."""
         reply = await self.wire.run("replay", self.prefix, delivery_id, to, self.retention_ms, by)
-        return (reply[0].decode(), reply[1].decode()) if reply else None
+        if not reply:
+            return None
+        if not reply[0]:
+            raise ValueError(_text(reply[1]))
+        return reply[0].decode(), reply[1].decode()
 
     async def drop(self, delivery_id: str) -> bool:
         """Give a dead letter up for good; False when it is none."""

@@ -251,6 +251,43 @@ async def test_a_comment_is_answered_once(world: World) -> None:
     assert answer["comment_id"] is None, "who wrote directly can be answered directly"
 
 
+async def test_each_comment_of_a_person_has_its_own_answer(world: World) -> None:
+    user = await world.customer("Two", "two.comments")
+    first = await world.act("shop", "comment", customer_id=user, text="the first question of two")
+    post = await world.in_group("the first question of two")
+    second = await world.act("shop", "comment", customer_id=user, text="the second question of two")
+    await world.in_group("the second question of two")
+    number = int(post.split()[0].lstrip("#"))
+    await world.say(f"#{number} to the second")
+    await world.say(f"#{number} to the first")
+    assert (await world.answered(user, "to the second"))["comment_id"] == second["comment_id"]
+    assert (await world.answered(user, "to the first"))["comment_id"] == first["comment_id"]
+    await world.say(f"#{number} to nobody")
+    await world.in_group(f"The comment of #{number} has been answered already")
+
+
+async def test_an_answer_to_a_comment_that_was_refused_can_be_given_anew(world: World) -> None:
+    user = await world.customer("Refused", "refused.comment")
+    await world.act("shop", "comment", customer_id=user, text="how much is it? refused")
+    number = int((await world.in_group("how much is it? refused")).split()[0].lstrip("#"))
+    await world.switch("shop", fail_next=1, fail_status=400)
+    await world.say(f"#{number} a bad word")
+    await world.in_group(f"Your answer to #{number} did not arrive")
+    await world.say(f"#{number} a good word")
+    await world.answered(user, "a good word")
+
+
+async def test_what_a_comment_cannot_take_goes_directly_while_that_is_open(world: World) -> None:
+    who = await world.person("Direct", "direct.and.comment")
+    await world.act("shop", "comment", customer_id=who.id, text="a beauty, direct")
+    await world.in_group("a beauty, direct")
+    await world.operator(who.number, "here is the photo", file=("a.png", "image/png", PNG))
+    answer = await world.answered(who, "here is the photo")
+    assert answer["comment_id"] is None
+    await world.operator(who.number, "and thank you")
+    assert (await world.answered(who, "and thank you"))["comment_id"] is not None
+
+
 # --- the group's own talk -------------------------------------------------------------------------------------------
 
 

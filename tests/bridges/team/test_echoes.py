@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from relay.contract import KnowsOwnPosts
-from relay.contract.model import Answer, Contact, Misaddressed
+from relay.contract.model import Answer, Contact, Kind, Misaddressed
 from tests.bridges.team.samples import bridge, delivery, hook
 
 BRIDGE = bridge()
@@ -97,7 +97,7 @@ def test_a_post_that_was_changed_is_still_ours(change: str):
 )
 @pytest.mark.parametrize("locale", ["en", "ru"])
 def test_whatever_the_customer_is_called(contact: Contact, locale: str):
-    for kind in ("message", "comment"):
+    for kind in (Kind.MESSAGE, Kind.COMMENT):
         post = bridge(locale=locale).fit(delivery(text="Tom & Jerry", contact=contact, kind=kind))[0].text
         assert bridge(locale=locale).is_own_post(html.escape(post), contact, ["sales"])
         assert bridge(locale=locale).is_own_post(post + "\nYes", contact, ["sales"])
