@@ -52,6 +52,7 @@ from relay.contract.model import (
     Incoming,
     Kind,
     MediaKind,
+    Misaddressed,
     Note,
     OutboundRequest,
     Outcome,
@@ -60,6 +61,7 @@ from relay.contract.model import (
     Report,
     Role,
     Unknown,
+    Unreadable,
     Verdict,
 )
 from relay.texts.refusals import reasons
@@ -71,7 +73,7 @@ FILES = ("spec.py", "settings.py", "inbound.py", "outbound.py", "client.py", "sa
 CARRIED = (Feature.TEXT, Feature.IMAGE, Feature.VIDEO, Feature.AUDIO, Feature.FILE, Feature.OPTIONS)
 CANARY = "CANARY0secret0"
 URL = "https://other.example.com/api"
-EVENTS = (Incoming, Answer, Command, Note, Report, AccountWarning, Unknown)
+EVENTS = (Incoming, Answer, Command, Misaddressed, Note, Report, AccountWarning, Unreadable, Unknown)
 FEW = settings(max_examples=60)
 
 each = pytest.mark.parametrize("kind", bridges.ALL, ids=lambda b: b.spec.kind)
