@@ -68,8 +68,8 @@ def table(rows: list[tuple[Mutant, bool, list[str]]]) -> str:
     lines = [
         "# Faults put into the product, and who noticed",
         "",
-        "Written by `make mutants`. Each row is a change of a few characters, made in a copy of the tree; the tests named",
-        "are those that failed.",
+        "Written by `make mutants`. Each row is a change of a few characters, made in a copy of the tree; the tests",
+        "named are those that failed.",
         "",
         "| fault | what would happen | caught by |",
         "| --- | --- | --- |",

@@ -12,9 +12,9 @@ MUTANTS = (
     Mutant(
         name="no fencing on success",
         harm="a worker that was frozen writes over what another has done meanwhile",
-        before="""local dest, n, job, token, did, verdict, line, before, go_on, lease, retention, remote, words = unpack(ARGV)
+        before="""go_on, lease, retention, remote, words = unpack(ARGV)
 if call('HGET', lock_key(dest, n), 't') ~= token then""",
-        after="""local dest, n, job, token, did, verdict, line, before, go_on, lease, retention, remote, words = unpack(ARGV)
+        after="""go_on, lease, retention, remote, words = unpack(ARGV)
 if false then""",
         run=STORE,
         caught_by=("test_a_stale_worker_changes_nothing",),
@@ -41,7 +41,10 @@ if false then""",
         name="a failed head is passed over",
         harm="what could not be sent at once is sent after what came later",
         before="    call('HSET', key, 'due', due)\n    return sleep(",
-        after="    call('HSET', key, 'due', due)\n    call('RPUSH', lane_key(dest, n), call('LPOP', lane_key(dest, n)))\n    return sleep(",
+        after=(
+            "    call('HSET', key, 'due', due)\n"
+            "    call('RPUSH', lane_key(dest, n), call('LPOP', lane_key(dest, n)))\n    return sleep("
+        ),
         run=STORE,
         caught_by=("test_retry_sleeps_the_whole_lane_and_counts",),
     ),

@@ -18,7 +18,7 @@ ANNA = Contact(id=7, channel="shop", remote_id="u1", name="Anna")
 def attempts() -> Attempts:
     return Attempts(
         Accounts(
-            by_name=cast("Any", {"shop": None, "panel": None, "sales": None}),
+            by_name=cast("Any", {name: SimpleNamespace(bridge=None) for name in ("shop", "panel", "sales")}),
             desks_of={"shop": ("panel", "sales")},
             channels_of={},
         ),
