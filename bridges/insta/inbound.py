@@ -20,14 +20,13 @@ from relay.contract import RawRequest
 from relay.contract.errors import MalformedPayload
 from relay.contract.model import (
     Attachment,
+    Content,
     Event,
     Incoming,
     MediaKind,
     Report,
     ReportStatus,
     Unknown,
-    new_content,
-    new_incoming,
 )
 from relay.fitting.texts import clean
 
@@ -106,12 +105,12 @@ def _incoming(comment: bool, properties: Mapping[str, Any], device: Mapping[str,
     kind = _text(properties.get("type")).strip()
     known = kind.lower()
     attachment = _attachment(known, content)
-    content_out = new_content(text=body, attachments=(attachment,) if attachment else ())
+    content_out = Content(text=body, attachments=(attachment,) if attachment else ())
     something = attachment is not None or not (body.isspace() or not body)
     known_type = not kind or known in PLAIN_TYPES or known in MEDIA_TYPES
     placeholder = "" if something and known_type else (kind[:60] or "empty")
     queue_id = _identifier(properties.get("queueId"))
-    return new_incoming(
+    return Incoming(
         remote_user=user,
         remote_id=queue_id,
         username=_text(device.get("username")).strip().removeprefix("@"),

@@ -7,18 +7,20 @@ in headers or bodies only, never in `safe_url`.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from msgspec.structs import replace
 from pydantic import TypeAdapter, ValidationError
 
 from bridges.team.envelope import foreign_words, read_envelope, result_of
@@ -43,7 +45,7 @@ from bridges.team.shapes import (
 )
 from relay.contract import Http
 from relay.contract.errors import RemoteError
-from relay.contract.model import OutboundRequest, RawResponse, new_outbound_request
+from relay.contract.model import OutboundRequest, RawResponse
 from relay.contract.responses import json_value
 
 T = TypeVar("T")
@@ -121,7 +123,7 @@ def message_request(url: str, *, key: str, message: str | None, message_id: str 
     if message_id:
         body += b"&message_id=" + form_value(message_id)
     address = f"{url}/api/message"
-    return new_outbound_request(
+    return OutboundRequest(
         method="POST",
         url=address,
         safe_url=address,
@@ -192,7 +194,7 @@ class TeamClient:
 
     def logged_in(self, login: Login) -> TeamClient:
         """The same server, spoken to as whoever just logged in."""
-        return TeamClient(self._http, replace(self.target, token=login.token, cookie=login.cookie))
+        return TeamClient(self._http, dataclasses.replace(self.target, token=login.token, cookie=login.cookie))
 
     async def _call(
         self, as_: type[T] | Any, method: str, *path: str, json_body: Any = None, query: Mapping[str, str] | None = None

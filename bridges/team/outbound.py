@@ -21,7 +21,7 @@ from bridges.team.client import Target, message_request, updated_request
 from bridges.team.settings import TeamSettings
 from relay.contract import BridgeContext
 from relay.contract.errors import Refusal, UnsupportedContent
-from relay.contract.model import Attachment, Contact, Delivery, Kind, OutboundRequest, Part, new_part
+from relay.contract.model import Attachment, Contact, Delivery, Kind, OutboundRequest, Part
 from relay.fitting.texts import is_printable, split_text
 
 NAME_CHARS = 80  # a name is an address here, not a text: longer ones are cut
@@ -74,7 +74,7 @@ def fit_parts(delivery: Delivery, settings: TeamSettings, context: BridgeContext
         raise UnsupportedContent(Refusal("refused_unsupported", (("what", delivery.kind.value),)))
     text = plain(context.texts.message(f"team/{template}", **facts_of(delivery)))
     if len(text) <= settings.max_chars and not delivery.content.attachments:
-        return (new_part(text=text),)
+        return (Part(text=text),)
     pieces = [text] if len(text) <= settings.max_chars else _split(text, settings.max_chars - CONTINUED_CHARS)
     posts: list[tuple[str, tuple[Attachment, ...]]] = [(piece, ()) for piece in pieces]
     # Links go below the last piece of text where they fit, else into posts of their own. Their room is reckoned by a

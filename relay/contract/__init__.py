@@ -24,7 +24,7 @@ from relay.contract.abilities import (
 )
 from relay.contract.bridge import Bridge, BridgeContext, Http, Memory, Texts
 from relay.contract.capabilities import BridgeSpec, Feature, FileLimit, Limits, Support
-from relay.contract.requests import RawRequest, VerifiedRequest, new_raw_request
+from relay.contract.requests import RawRequest, VerifiedRequest
 from relay.contract.sandbox import Sandbox, SandboxOptions
 from relay.contract.settings import SANDBOX, BridgeSettings
 
@@ -60,5 +60,4 @@ __all__ = [
     "Support",
     "Texts",
     "VerifiedRequest",
-    "new_raw_request",
 ]

@@ -4,7 +4,7 @@ A *channel* is where customers write, a *desk* is where the business's people an
 one channel, a *conversation* the thread with them; the two are one to one, so a contact's integer id *is* the
 conversation's number (`#42`). A *message* is brought to each destination by one *delivery*, in one or more *attempts*.
 
-Everything here is a value (see `relay.contract.values`) and knows neither network nor storage. Bridges turn hooks into
+Everything here is a value (frozen msgspec structs) and knows neither network nor storage. Bridges turn hooks into
 `Event`s and `Delivery`s into requests; the core does the rest.
 """
 
@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from relay.contract.values import maker, value
+import msgspec
 
 
 class Role(StrEnum):
@@ -61,8 +61,7 @@ class Kind(StrEnum):
     DELETE = "delete"  # asks a channel to take back what was sent
 
 
-@value
-class Attachment:
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     """One file. `url` is where it may be fetched now; `file_id` names it in our own media store when we hold it."""
 
     kind: MediaKind
@@ -73,8 +72,7 @@ class Attachment:
     size: int | None = None  # bytes
 
 
-@value
-class Content:
+class Content(msgspec.Struct, frozen=True, kw_only=True):
     """What is said, whoever says it."""
 
     text: str = ""
@@ -82,11 +80,7 @@ class Content:
     options: tuple[str, ...] = ()  # quick-reply buttons
 
 
-new_content = maker(Content)
-
-
-@value
-class Contact:
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
     """One customer in one channel. `remote_id` is the channel's stable id; names change and identify nobody."""
 
     id: int  # also the conversation's number
@@ -99,11 +93,7 @@ class Contact:
 # --- what a hook may say: the events a bridge parses out of it -----------------------------------------------------
 
 
-new_contact = maker(Contact)
-
-
-@value
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     """A customer wrote, in a channel."""
 
     remote_user: str  # the channel's stable id of the customer
@@ -118,11 +108,7 @@ class Incoming:
     late: bool = False  # fetched after downtime
 
 
-new_incoming = maker(Incoming)
-
-
-@value
-class Upload:
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
     """A file that came in with a form; the core has spooled it to disk, nothing about it has been believed yet."""
 
     field: str
@@ -132,8 +118,7 @@ class Upload:
     size: int  # bytes
 
 
-@value
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody at a desk wrote to a customer. Exactly one of `contact_id` and `username` is set."""
 
     contact_id: int | None = None
@@ -147,8 +132,7 @@ class Answer:
     raw_text: str = ""  # the text as it came, before the address was cut off; for the loop guard
 
 
-@value
-class Command:
+class Command(msgspec.Struct, frozen=True, kw_only=True):
     """`/who #42` in a group: answered at the same desk, never sent to a customer."""
 
     name: str  # without the slash, lower case: "help", "list", "who", "status", "close", "delete"
@@ -158,8 +142,7 @@ class Command:
     raw_text: str = ""
 
 
-@value
-class Note:
+class Note(msgspec.Struct, frozen=True, kw_only=True):
     """Talk at a desk that is for nobody outside. Nothing is sent."""
 
     text: str = ""
@@ -174,8 +157,7 @@ class ReportStatus(StrEnum):
     FAILED = "failed"
 
 
-@value
-class Report:
+class Report(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery report: correlated by the other side's id alone."""
 
     remote_id: str
@@ -184,16 +166,14 @@ class Report:
     at: datetime | None = None
 
 
-@value
-class Warned:
+class Warned(msgspec.Struct, frozen=True, kw_only=True):
     """Something about the account itself that people must be told (another server took our callback, say)."""
 
     notice: str  # template name under templates/notices
     facts: tuple[tuple[str, str], ...] = ()
 
 
-@value
-class Unknown:
+class Unknown(msgspec.Struct, frozen=True, kw_only=True):
     """An event type we do not know: journalled, answered 200, otherwise left alone."""
 
     type: str
@@ -205,8 +185,7 @@ Event = Incoming | Answer | Command | Note | Report | Warned | Unknown
 # --- what goes out -------------------------------------------------------------------------------------------------
 
 
-@value
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """The duty to bring one message to one destination, with all a bridge needs to word it."""
 
     id: str
@@ -225,19 +204,12 @@ class Delivery:
     attempt: int = 0  # 0 for the first try
 
 
-new_delivery = maker(Delivery)
-
-
-@value
-class Part:
+class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One request's worth of a delivery: a long text becomes several parts, sent in order."""
 
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
     options: tuple[str, ...] = ()
-
-
-new_part = maker(Part)
 
 
 class Verdict(StrEnum):
@@ -249,8 +221,7 @@ class Verdict(StrEnum):
     CREDENTIALS = "credentials"  # our key is bad or unpaid: the destination pauses, no try is used
 
 
-@value
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What one attempt came to."""
 
     verdict: Verdict
@@ -262,8 +233,7 @@ class Outcome:
     status: int | None = None  # HTTP status, if there was one
 
 
-@value
-class FilePart:
+class FilePart(msgspec.Struct, frozen=True, kw_only=True):
     """A file to put into a multipart body: held by us (`file_id`) or fetched, guarded, from `url`."""
 
     field: str
@@ -273,8 +243,7 @@ class FilePart:
     url: str = ""
 
 
-@value
-class OutboundRequest:
+class OutboundRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One HTTP request, described. The core sends it; `safe_url` is what logs and traces may show."""
 
     method: str
@@ -290,11 +259,7 @@ class OutboundRequest:
     echo: str = ""  # text that may come back to us as a hook and must then be known as our own
 
 
-new_outbound_request = maker(OutboundRequest)
-
-
-@value
-class RawResponse:
+class RawResponse(msgspec.Struct, frozen=True, kw_only=True):
     """What came back: at most `relay.transport.sender.BODY_LIMIT` bytes of it, or the request's `max_answer`. Header
     names are lower case."""
 
@@ -305,6 +270,3 @@ class RawResponse:
     def header(self, name: str) -> str:
         """The first header of that (lower-case) name, or ""."""
         return next((v for k, v in self.headers if k == name), "")
-
-
-new_raw_response = maker(RawResponse)

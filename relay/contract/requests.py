@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 from relay.contract.errors import MalformedPayload
 from relay.contract.model import Upload
-from relay.contract.values import maker, value
 
 
-@value
-class RawRequest:
+class RawRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One hook as it came. Form bodies are already taken apart; header names are lower case. Nothing is trusted yet."""
 
     method: str
@@ -45,9 +44,6 @@ class RawRequest:
             raise MalformedPayload("The body is not UTF-8.") from None
         except ValueError as e:
             raise MalformedPayload(f"The body is not JSON: {e}.") from None
-
-
-new_raw_request = maker(RawRequest)
 
 
 def _sound(value: Any) -> Any:

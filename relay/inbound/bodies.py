@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import BadHttpMessage
 
-from relay.contract import RawRequest, new_raw_request
+from relay.contract import RawRequest
 from relay.contract.errors import MalformedPayload, PayloadTooLarge
 from relay.contract.model import Upload
 
@@ -77,7 +77,7 @@ def whole(headers: Mapping[str, str], body: bytes, tail: str, *, limit: int) -> 
     if len(body) > limit:
         raise PayloadTooLarge(f"The body may hold at most {limit} bytes.")
     content_type = _content_type(headers.get("Content-Type", ""))
-    return new_raw_request(
+    return RawRequest(
         method="POST",
         tail=tail,
         headers=headers,

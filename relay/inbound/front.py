@@ -16,10 +16,10 @@ from collections.abc import Callable
 from typing import Final, cast
 
 import httptools
+import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
-from relay.contract.values import maker, value
 from relay.inbound.bodies import is_plain
 from relay.inbound.hooks import PATH, Hooks
 from relay.inbound.replies import Composer, said
@@ -41,17 +41,13 @@ _KEPT: Final = "keep-alive"
 _UNUSUAL: Final = frozenset({"transfer-encoding", "content-encoding", "expect", "upgrade"})
 
 
-@value
-class Whole:
+class Whole(msgspec.Struct, frozen=True, kw_only=True):
     """One hook, complete. `name` and `tail` are what its address says: /hooks/<name>[/<tail>]."""
 
     name: str
     tail: str
     headers: CIMultiDict[str]
     body: bytes
-
-
-new_whole = maker(Whole)
 
 
 def whole(data: bytes) -> Whole | None:
@@ -81,7 +77,7 @@ def whole(data: bytes) -> Whole | None:
     known = CIMultiDict(headers)
     if known.get("Connection", _KEPT).lower() != _KEPT or not is_plain(known.get("Content-Type", "")):
         return None
-    return new_whole(name=name, tail=tail, headers=known, body=reading.body)
+    return Whole(name=name, tail=tail, headers=known, body=reading.body)
 
 
 class _Reading:

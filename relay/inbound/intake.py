@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
+import msgspec
 import orjson
+from msgspec.structs import replace
 
 from relay.contract import Texts
 from relay.contract.errors import PayloadTooLarge, Refusal, UnsupportedContent
@@ -31,7 +32,6 @@ from relay.contract.model import (
     Upload,
     Warned,
 )
-from relay.contract.values import maker, value
 from relay.inbound.desk_commands import DeskCommands
 from relay.inbound.handover import Handing
 from relay.media.library import MediaStore
@@ -40,24 +40,20 @@ from relay.routing.accounts import Connection, Registry
 from relay.routing.reply_path import NoWay, Way, once_key, way
 from relay.store import envelope as envelopes
 from relay.store import keys
-from relay.store.envelope import Envelope, new_envelope
-from relay.store.records import Accepted, ContactCard, Stored, new_stored
+from relay.store.envelope import Envelope
+from relay.store.records import Accepted, ContactCard, Stored
 from relay.store.store import Store, new_id
 from relay.texts.refusals import reasons
 
 log = logging.getLogger("relay.inbound.intake")
 
 
-@value
-class Taken:
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one event, for the log, the metrics and `explain`."""
 
     what: str  # accepted, repeat, echo, note, command, refused, report, unknown, nobody
     message_id: str = ""
     number: int = 0
-
-
-new_taken = maker(Taken)
 
 
 class NoSuchContact(Exception):
@@ -118,7 +114,7 @@ class Intake:
     # --- from channels -----------------------------------------------------------------------------------------------
 
     async def _incoming(self, connection: Connection, event: Incoming, raw: bytes) -> Taken:
-        e = new_envelope(
+        e = Envelope(
             content=event.content,
             comment_id=event.comment_id,
             placeholder=event.placeholder,
@@ -131,7 +127,7 @@ class Intake:
         offered = self.handing.offer(desks)
         try:
             accepted = await self.store.accept(
-                new_stored(
+                Stored(
                     id=new_id(),
                     kind=Kind.COMMENT if event.comment_id else Kind.MESSAGE,
                     origin=connection.name,
@@ -156,7 +152,7 @@ class Intake:
                 lane.head.said = e
             self.handing.hand(destination, lane)
         what = "accepted" if accepted.fresh else "repeat"
-        return new_taken(what=what, message_id=accepted.message_id, number=accepted.number)
+        return Taken(what=what, message_id=accepted.message_id, number=accepted.number)
 
     async def _report(self, connection: Connection, event: Report) -> Taken:
         line = {"at": int(time.time() * 1000), "what": event.status.value}

@@ -7,14 +7,12 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Final
 
+import msgspec
 import orjson
 from aiohttp import web
 
-from relay.contract.values import value
 
-
-@value
-class Reply:
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """A status, JSON, and for 429 and 503 when to come back, in seconds."""
 
     status: int

@@ -11,10 +11,10 @@ import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from relay.contract import Bridge, Http, MultiStep, Texts
 from relay.contract.errors import FetchRefused, RelayError, SendError, StoreUnavailable, UnsupportedContent
@@ -23,7 +23,7 @@ from relay.outbound.next_step import Settled, settle
 from relay.routing.accounts import Registry
 from relay.store import envelope as envelopes
 from relay.store.envelope import Envelope
-from relay.store.records import Finish, Head, Held, Stored, new_finish
+from relay.store.records import Finish, Head, Held, Stored
 from relay.store.store import Store, StoreMemory, new_id
 from relay.texts.refusals import reasons
 
@@ -252,7 +252,7 @@ class Attempt:
         if settled.verdict in ("ok", "dead"):
             by.ended(head.delivery_id)
         if settled.verdict in ("ok", "part"):
-            return new_finish(verdict=settled.verdict, line=line, standing=head.standing, remote_id=outcome.remote_id)
+            return Finish(verdict=settled.verdict, line=line, standing=head.standing, remote_id=outcome.remote_id)
         log.info(
             "%s #%s %s: %s (%s) %s", destination, lane.number, head.delivery_id, settled.verdict, outcome.reason,
             outcome.words,

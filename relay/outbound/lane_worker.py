@@ -15,13 +15,13 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Protocol
 
 import orjson
 from arq.connections import ArqRedis
 from arq.worker import Worker, func
 from hiredis import ReplyError
+from msgspec.structs import replace
 
 from relay.contract.errors import StoreUnavailable
 from relay.outbound.slots import Places

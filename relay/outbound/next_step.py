@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from relay.contract.model import Outcome, Verdict
-from relay.contract.values import maker, value
 from relay.outbound.backoff import delay_s
 
 # A last try is made this long before the reply window closes, so that its answer is still in time.
 BEFORE_DEADLINE_S = 2.0
 
 
-@value
-class Settled:
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """`verdict` is what finish.lua or fail.lua takes; `reason` is set for dead letters."""
 
     verdict: str
     delay_s: float = 0.0
     reason: str = ""
-
-
-new_settled = maker(Settled)
 
 
 def settle(
@@ -43,7 +40,7 @@ def settle(
     """
     match outcome.verdict:
         case Verdict.ACCEPTED:
-            return new_settled(verdict="part" if more_parts else "ok")
+            return Settled(verdict="part" if more_parts else "ok")
         case Verdict.REJECTED:
             return Settled(verdict="dead", reason=outcome.reason or "rejected")
         case Verdict.CREDENTIALS:

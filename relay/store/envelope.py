@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import orjson
 
-from relay.contract.model import Attachment, Content, Delivery, Kind, MediaKind, new_contact, new_content, new_delivery
-from relay.contract.values import maker, value
+from relay.contract.model import Attachment, Contact, Content, Delivery, Kind, MediaKind
 from relay.store.records import Head
 
 
-@value
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """What is said, by whom, about what."""
 
     content: Content
@@ -30,9 +29,6 @@ class Envelope:
     reply_deadline_ms: int = 0  # an answer must be there by then; 0: no deadline
     remote_ids: tuple[str, ...] = ()  # delete: what is to be taken back
     source_id: str = ""  # the channel's id of the message
-
-
-new_envelope = maker(Envelope)
 
 
 def dump(e: Envelope) -> bytes:
@@ -58,8 +54,8 @@ def load(raw: bytes | Mapping[str, Any]) -> Envelope:
     """From JSON, also of an older version; unknown fields are ignored."""
     d: Mapping[str, Any] = orjson.loads(raw) if isinstance(raw, bytes) else raw
     files = d.get("files")
-    return new_envelope(
-        content=new_content(
+    return Envelope(
+        content=Content(
             text=d.get("text", ""),
             attachments=tuple(
                 Attachment(
@@ -94,10 +90,10 @@ def delivery(head: Head, envelope: Envelope, destination: str, number: int, *, i
         kind = Kind.MIRROR
     contact = None
     if head.channel:
-        contact = new_contact(
+        contact = Contact(
             id=number, channel=head.channel, remote_id=head.remote_id, username=head.username, name=head.name
         )
-    return new_delivery(
+    return Delivery(
         id=head.delivery_id,
         destination=destination,
         kind=kind,

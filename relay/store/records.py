@@ -1,6 +1,6 @@
 """What the store gives and takes: messages, lanes, results, contacts, deliveries.
 
-Those of the hot path are not frozen: see `relay.contract.values`.
+A lane's head is the one value that is added to after it was made: what its envelope says, once that is known.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from relay.contract.model import Contact, Kind, State
-from relay.contract.values import maker
 
 if TYPE_CHECKING:
     from relay.store.envelope import Envelope
 
 
-@dataclass(slots=True, kw_only=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """What a message is kept as: the envelope without what the store keeps in fields of its own.
 
     `content` is what is said, as JSON-ready dicts (see `relay.store.envelope`).
@@ -29,11 +29,7 @@ class Stored:
     raw: bytes = b""
 
 
-new_stored = maker(Stored)
-
-
-@dataclass(slots=True, kw_only=True)
-class Head:
+class Head(msgspec.Struct, kw_only=True):
     """The head of a lane with all that is needed to send it."""
 
     delivery_id: str
@@ -56,11 +52,7 @@ class Head:
         return f"{self.part}/{self.tries}"
 
 
-new_head = maker(Head)
-
-
-@dataclass(slots=True, kw_only=True)
-class Held:
+class Held(msgspec.Struct, frozen=True, kw_only=True):
     """A lane that this worker holds. `unknown_job` carries the payload of a job that is none of ours."""
 
     number: int
@@ -71,11 +63,7 @@ class Held:
     head: Head | None = None
 
 
-new_held = maker(Held)
-
-
-@dataclass(slots=True, kw_only=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """What `accept` did. `fresh` is False for a repeat; `taken` names who used up a "once"."""
 
     fresh: bool
@@ -86,11 +74,7 @@ class Accepted:
     taken: str = ""
 
 
-new_accepted = maker(Accepted)
-
-
-@dataclass(slots=True, kw_only=True)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     """`state` is "" or why nothing was given out: manual, credentials, open; "probe" for the breaker's one lane."""
 
     next_due_ms: int  # -1: nothing is waiting
@@ -99,8 +83,7 @@ class Claimed:
     lanes: tuple[Held, ...]
 
 
-@dataclass(slots=True, kw_only=True)
-class Finish:
+class Finish(msgspec.Struct, frozen=True, kw_only=True):
     """What to write about one attempt; see finish.lua and fail.lua for the verdicts."""
 
     verdict: str
@@ -115,11 +98,7 @@ class Finish:
     notice_to: tuple[str, ...] = ()
 
 
-new_finish = maker(Finish)
-
-
-@dataclass(slots=True, kw_only=True)
-class Finished:
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
     """`status` is next, done, asleep or stale; `news` is "", opened, closed or paused; `state` the delivery's."""
 
     status: str
@@ -130,11 +109,7 @@ class Finished:
     due_ms: int = 0
 
 
-new_finished = maker(Finished)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Breaker:
+class Breaker(msgspec.Struct, frozen=True, kw_only=True):
     """When a destination's breaker opens: so many failures in a row over so many lanes. 0 failures: never."""
 
     failures: int = 20
@@ -143,8 +118,7 @@ class Breaker:
     max_ms: int = 300_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactCard:
+class ContactCard(msgspec.Struct, frozen=True, kw_only=True):
     """A contact with its times, in ms since the epoch; 0 where it never happened."""
 
     contact: Contact
@@ -163,8 +137,7 @@ class ContactCard:
         return self.closed_ms > max(self.last_ms, self.answered_ms)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery as it stands."""
 
     id: str
@@ -183,8 +156,7 @@ class Record:
     dropped_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Journal:
+class Journal(msgspec.Struct, frozen=True, kw_only=True):
     """A message as it stands, with its deliveries."""
 
     id: str

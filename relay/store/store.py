@@ -33,10 +33,6 @@ from relay.store.records import (
     Journal,
     Record,
     Stored,
-    new_accepted,
-    new_finished,
-    new_head,
-    new_held,
 )
 from relay.store.server import connecting as connections
 from relay.store.server.address import StoreAddress
@@ -94,7 +90,7 @@ def _int(value: bytes | None) -> int:
 
 
 def _head(row: Sequence[Any]) -> Head:
-    return new_head(
+    return Head(
         delivery_id=row[0].decode(),
         tries=int(row[1]),
         part=int(row[2]),
@@ -224,7 +220,7 @@ class Store:
                 woken.append(destination)
                 continue
             g = str(generation)
-            head = new_head(
+            head = Head(
                 delivery_id=f"{message.id}-{to.index(destination)}",
                 tries=0,
                 part=0,
@@ -238,9 +234,9 @@ class Store:
                 name=_text(reply[5]),
                 tried_before=False,
             )
-            lane = new_held(number=n, job=f"{destination}:{n}:{g}", token=g, taken_over=False, head=head)
+            lane = Held(number=n, job=f"{destination}:{n}:{g}", token=g, taken_over=False, head=head)
             held.append((destination, lane))
-        return new_accepted(fresh=True, number=n, message_id=message.id, woken=tuple(woken), held=tuple(held))
+        return Accepted(fresh=True, number=n, message_id=message.id, woken=tuple(woken), held=tuple(held))
 
     async def report(self, account: str, report: Report, line: bytes) -> tuple[str, str, int, str]:
         """Move a delivery along the ladder. Returns (early|same|changed, delivery id, number, state)."""
@@ -266,7 +262,7 @@ class Store:
         if len(reply) == 3 and state not in ("", "probe"):
             return Claimed(next_due_ms=int(reply[0]), now_ms=int(reply[1]), state=state, lanes=())
         lanes = tuple(
-            new_held(
+            Held(
                 number=int(row[0] or 0),
                 job=row[1].decode(),
                 token=row[2].decode(),
@@ -313,7 +309,7 @@ class Store:
             *rest,
         )
         status = reply[0].decode()
-        return new_finished(
+        return Finished(
             status=status,
             state=_text(reply[1]),
             news=_text(reply[2]),

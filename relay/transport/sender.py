@@ -32,7 +32,7 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from relay.contract.errors import FetchRefused, SendError
-from relay.contract.model import FilePart, OutboundRequest, RawResponse, new_raw_response
+from relay.contract.model import FilePart, OutboundRequest, RawResponse
 from relay.transport.connection import Exchange
 from relay.transport.deadlines import Deadlines
 from relay.transport.multipart import Body, FileOpener, form_body
@@ -127,7 +127,7 @@ class Sender:
                     head, data, limit=request.max_answer or BODY_LIMIT, bodiless=request.method == hdrs.METH_HEAD
                 )
             connection.release()  # to the pool, or closed if the answer was not read to its end
-            return new_raw_response(status=status, headers=headers, body=body)
+            return RawResponse(status=status, headers=headers, body=body)
         except Exception as e:
             if isinstance(e, FetchRefused) and not e.passing:
                 raise  # the file cannot be had, now or later

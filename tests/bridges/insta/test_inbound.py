@@ -1,11 +1,11 @@
 """Golden payloads, the document's own among them, and everything a hook may get wrong."""
 
-import dataclasses
 import json
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,9 +19,16 @@ PAYLOADS = Path(__file__).parent / "payloads"
 NAMES = sorted(p.stem for p in PAYLOADS.glob("*.json") if not p.stem.endswith(".expected"))
 
 
+def nested(value: Any) -> Any:
+    """A value and the values in it as dicts."""
+    if isinstance(value, msgspec.Struct):
+        return {name: nested(getattr(value, name)) for name in value.__struct_fields__}
+    return tuple(map(nested, value)) if isinstance(value, tuple) else value
+
+
 def plain(event: Any) -> dict[str, Any]:
     """An event as JSON: its type and every field that says something."""
-    fields = {k: v for k, v in dataclasses.asdict(event).items() if v not in ("", (), None, False)}
+    fields = {k: v for k, v in nested(event).items() if v not in ("", (), None, False)}
     if isinstance(event, Incoming):
         fields["content"] = {k: v for k, v in fields["content"].items() if v not in ("", ())}
         for file in fields["content"].get("attachments", ()):
