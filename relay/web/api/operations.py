@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from relay.people.who import Who
 from relay.web.api.cursors import Cursors
@@ -30,11 +30,31 @@ class Given(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=100_000)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_zeros(cls, value: Any) -> Any:
+        if _holds_zero(value):
+            raise ValueError("must not contain the character U+0000")
+        return value
+
 
 class Shown(BaseModel):
     """Base of everything we answer. Fields may be added; callers ignore those they do not know."""
 
     model_config = ConfigDict(frozen=True)
+
+
+def _holds_zero(value: Any) -> bool:
+    """PostgreSQL keeps no U+0000 in a text, and nobody means it."""
+    match value:
+        case str():
+            return "\0" in value
+        case list():
+            return any(map(_holds_zero, value))
+        case dict():
+            return any(_holds_zero(k) or _holds_zero(v) for k, v in value.items())
+        case _:
+            return False
 
 
 class Nothing(Given):
