@@ -1,5 +1,5 @@
-"""Who may do what: one table of operation x role and scope. An operation or page that is not in it cannot be served, and
-a test fails for it.
+"""Who may do what: one table of operation x role and scope. An operation or page that is not in it cannot be served,
+and a test fails for it.
 """
 
 from __future__ import annotations

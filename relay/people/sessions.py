@@ -22,7 +22,9 @@ ABSOLUTE_S: Final = 30 * DAY_S
 ROTATE_S: Final = DAY_S
 SUDO_S: Final = 15 * 60.0  # how long a password that was given stands for its person
 SEEN_EVERY_S: Final = 60.0  # "seen" is written down no oftener
-OLD_ID_S: Final = 30.0  # after a routine change of the id, requests already on their way may still come with the old one
+OLD_ID_S: Final = (
+    30.0  # after a routine change of the id, requests already on their way may still come with the old one
+)
 ID_CHARS: Final = 43  # 32 bytes, URL-safe
 
 

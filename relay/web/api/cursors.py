@@ -28,12 +28,12 @@ class Cursors:
         self._clock = clock
 
     def make(self, operation: str, filters: Any, position: Sequence[Any]) -> str:
-        """A cursor after the row at `position`. `filters`: what the list was asked for; it must be the same next time."""
+        """A cursor after the row at `position`. `filters`: what the list was asked for; the same next time."""
         said = orjson.dumps([int(self._clock()), _digest(operation, filters), list(position)])
         return _encoded(hmac.digest(self._keys[0], said, hashlib.sha256)[:_TAG] + said)
 
     def read(self, operation: str, filters: Any, cursor: str | None) -> list[Any] | None:
-        """The position, None for the beginning. Raises Problem for what is none of ours, too old, or of another list."""
+        """The position, None for the beginning. Raises Problem for what is not ours, too old, or of another list."""
         if not cursor:
             return None
         try:

@@ -1,4 +1,4 @@
-"""How much a caller may ask for: 600 requests a minute for each token or session, counted for all processes together."""
+"""How much a caller may ask for: 600 requests a minute for each token or user, counted for all processes together."""
 
 from __future__ import annotations
 

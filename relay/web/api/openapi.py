@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the table of operations. Pydantic writes the very dialect of JSON Schema it uses."""
+"""The OpenAPI 3.1 document, made from the table of operations. Pydantic writes its very dialect of JSON Schema."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from relay.web.api.problems import KINDS, MIME, ProblemDocument
 VERSION: Final = "1"
 _REF: Final = "#/components/schemas/{model}"
 _DESCRIPTION: Final = """\
-Everything that the relay's own pages can do. Errors are problem+json (RFC 9457) with a sentence. Lists take `limit` and \
-an opaque `cursor`. Times are RFC 3339 in UTC, ids strings, conversation numbers integers. Unknown request fields are \
+Everything that the relay's own pages can do. Errors are problem+json (RFC 9457) with a sentence. Lists take `limit` \
+and an opaque `cursor`. Times are RFC 3339 in UTC, ids strings, conversation numbers integers. Unknown request fields are \
 errors; fields you do not know in an answer are to be ignored: `/api/v1` only grows."""
 # What every operation may answer besides its own.
 _COMMON: Final = ("not-logged-in", "not-allowed", "invalid", "too-many", "bug", "unavailable")
@@ -120,8 +120,8 @@ def _parameters(model: type[Given], where: str) -> list[dict[str, Any]]:
         return []
     schema = model.model_json_schema(ref_template=_REF)
     out = []
-    for name, said in schema["properties"].items():
-        said = _inlined(said, schema.get("$defs", {}))
+    for name, property_ in schema["properties"].items():
+        said = _inlined(property_, schema.get("$defs", {}))
         said.pop("title", None)
         parameter: dict[str, Any] = {"name": name, "in": where}
         if description := said.pop("description", ""):
@@ -131,7 +131,7 @@ def _parameters(model: type[Given], where: str) -> list[dict[str, Any]]:
         # null is how pydantic says "left out"; a query parameter that is there is never null.
         if "anyOf" in said:
             options = [o for o in said.pop("anyOf") if o.get("type") != "null"]
-            said = (options[0] if len(options) == 1 else {"anyOf": options}) | said
+            said.update(options[0] if len(options) == 1 else {"anyOf": options})
         if said.get("default", 0) is None:
             del said["default"]
         out.append(parameter | {"schema": said})
@@ -182,5 +182,3 @@ def _responses(operation: Operation, schemas: dict[tuple[type[BaseModel], str], 
             "content": {MIME: {"schema": {"$ref": _REF.format(model=ProblemDocument.__name__)}}},
         }
     return responses
-
-

@@ -34,8 +34,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "idempotency-key-missing": Kind(
         status=400,
         title="An Idempotency-Key is needed",
-        help="What sends a message needs the header Idempotency-Key: 1 to 200 characters that you make up once for each "
-        "message and send again with every repeat of it, so that a repeat never sends twice.",
+        help="What sends a message needs the header Idempotency-Key: 1 to 200 characters that you make up once for "
+        "each message and send again with every repeat of it, so that a repeat never sends twice.",
     ),
     "not-logged-in": Kind(
         status=401,

@@ -1,4 +1,4 @@
-"""From a request to an answer, for every operation alike: who asks, may they, is it well formed, was it asked before."""
+"""From a request to an answer, for every operation alike: who asks, may they, is it well formed, came it before."""
 
 from __future__ import annotations
 

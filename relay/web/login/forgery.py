@@ -1,7 +1,7 @@
 """Requests that another site makes a browser send (cross-site request forgery). Pure.
 
-Two independent proofs are asked of everything that changes something on the strength of a cookie: the browser's own word
-on where the request comes from, and a token that only our pages know.
+Two independent proofs are asked of everything that changes something on the strength of a cookie: the browser's own
+word on where the request comes from, and a token that only our pages know.
 """
 
 from __future__ import annotations
