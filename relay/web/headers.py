@@ -1,11 +1,11 @@
-"""The headers of every page: nothing inline, nothing from elsewhere, nothing kept."""
+"""Headers of every page a person opens: nothing from elsewhere, nothing inline, nothing framed by strangers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-_POLICY: Final[Mapping[str, str]] = {
+_SOURCES: Final = {
     "default-src": "'none'",
     "script-src": "'self'",
     "style-src": "'self'",
@@ -15,29 +15,28 @@ _POLICY: Final[Mapping[str, str]] = {
     "font-src": "'self'",
     "manifest-src": "'self'",
     "worker-src": "'self'",
-    "frame-src": "'none'",
     "base-uri": "'none'",
     "form-action": "'self'",
-    "frame-ancestors": "'none'",
     "require-trusted-types-for": "'script'",
-    "trusted-types": "'none'",
 }
 
 
-def policy(**changes: str | None) -> str:
-    """The Content-Security-Policy. `changes`: directives by name with underscores, None to leave one out."""
-    directives = {**_POLICY, **{name.replace("_", "-"): value for name, value in changes.items()}}
-    return "; ".join(f"{name} {value}" for name, value in directives.items() if value is not None)
+def page_headers(*, framed: bool = False, frames: bool = False, policies: str = "'none'") -> Mapping[str, str]:
+    """Headers of one page.
 
-
-def page_headers(**changes: str | None) -> dict[str, str]:
-    """Headers of a page; `changes` to its policy as in `policy`."""
+    `framed`: our own pages may show it in a frame. `frames`: it may show our own pages in frames. `policies`: names of
+    Trusted Types policies it may make; none of ours needs one.
+    """
+    sources = dict(_SOURCES)
+    sources["frame-ancestors"] = "'self'" if framed else "'none'"
+    sources["trusted-types"] = policies
+    if frames:
+        sources["frame-src"] = "'self'"
     return {
-        "Content-Security-Policy": policy(**changes),
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in sources.items()),
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), geolocation=(), payment=(), usb=()",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
         "Cache-Control": "no-store",
     }
