@@ -69,9 +69,9 @@ class LogIn:
         sessions: Sessions,
         passwords: Passwords,
         guessing: Guessing,
+        *,
         audit: Audit,
         keys: Sequence[str],
-        *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.users = users
@@ -170,6 +170,7 @@ class LogIn:
         session_id, session = await self.sessions.open(
             user.id, network=address_prefix(visitor.address), agent=visitor.agent
         )
+        await self.users.logged_in(user.id)
         await self.audit.note(user.name, "logged in", address=visitor.address)
         device = self.guessing.known_device(visitor.device, user.name) or secrets.token_hex(8)
         return LoggedIn(

@@ -13,7 +13,7 @@ import io
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import pyotp
 
@@ -43,7 +43,10 @@ def qr_svg(text: str) -> str:
     from qrcode.image.svg import SvgPathImage  # noqa: PLC0415
 
     out = io.BytesIO()
-    qrcode.make(text, image_factory=SvgPathImage, border=2).save(out)
+    make: Any = qrcode.QRCode
+    code = make(border=2, image_factory=SvgPathImage)
+    code.add_data(text)
+    code.make_image().save(out)
     svg = out.getvalue().decode()
     return svg[svg.index("<svg") :]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -16,8 +16,8 @@ VERSION: Final = "1"
 _REF: Final = "#/components/schemas/{model}"
 _DESCRIPTION: Final = """\
 Everything that the relay's own pages can do. Errors are problem+json (RFC 9457) with a sentence. Lists take `limit` \
-and an opaque `cursor`. Times are RFC 3339 in UTC, ids strings, conversation numbers integers. Unknown request fields are \
-errors; fields you do not know in an answer are to be ignored: `/api/v1` only grows."""
+and an opaque `cursor`. Times are RFC 3339 in UTC, ids strings, conversation numbers integers. Unknown request fields \
+are errors; fields you do not know in an answer are to be ignored: `/api/v1` only grows."""
 # What every operation may answer besides its own.
 _COMMON: Final = ("not-logged-in", "not-allowed", "invalid", "too-many", "bug", "unavailable")
 
@@ -58,8 +58,8 @@ def _schemas(operations: Sequence[Operation]) -> tuple[dict[tuple[type[BaseModel
         if operation.answer is not None:
             wanted[(operation.answer, "serialization")] = None
     made, whole = models_json_schema(list(wanted), ref_template=_REF)
-    found: dict[tuple[type[BaseModel], str], Any] = {(model, mode): schema for (model, mode), schema in made.items()}
-    return found, dict(sorted(whole.get("$defs", {}).items()))
+    found = {(model, str(mode)): schema for (model, mode), schema in made.items()}
+    return cast("dict[tuple[type[BaseModel], str], Any]", found), dict(sorted(whole.get("$defs", {}).items()))
 
 
 def _operation(operation: Operation, schemas: dict[tuple[type[BaseModel], str], Any]) -> dict[str, Any]:

@@ -147,7 +147,7 @@ class Call:
     given_body: Given | None
     idempotency_key: str = ""
     if_match: int | None = None
-    cookies: dict[str, str] = field(default_factory=dict)  # a new session id, say
+    new_session_id: str = ""  # set where the session got a new id on the way
 
     @property
     def n(self) -> int:
@@ -165,6 +165,21 @@ class Call:
     def body(self, model: type[M]) -> M:
         assert isinstance(self.given_body, model)
         return self.given_body
+
+    @property
+    def address(self) -> str:
+        """The caller's."""
+        return self.services.gate.client(self.request).address
+
+    @property
+    def origin(self) -> str:
+        """How whoever asks reaches us: for links that we hand out."""
+        return self.services.config.public_url or self.services.gate.client(self.request).origin
+
+    @property
+    def device(self) -> str:
+        """The browser's device cookie."""
+        return self.services.gate.device(self.request)
 
     # --- paging ------------------------------------------------------------------------------------------------------
 

@@ -118,7 +118,7 @@ class Api:
         else:
             response = await self._answer(call)
         response.headers.update(allowance.headers())
-        services.gate.finish(request, response)
+        services.gate.finish(request, response, new_session_id=call.new_session_id)
         return response
 
     async def _who(self, operation: Operation, request: web.Request) -> Who:

@@ -150,9 +150,13 @@ class Gate:
             secure=self.client(request).secure_cookies,
         )
 
-    def finish(self, request: web.Request, response: web.StreamResponse) -> None:
+    def device(self, request: web.Request) -> str:
+        """The device cookie of this browser; "" for none."""
+        return request.cookies.get(self.cookie_name(request, DEVICE_COOKIE), "")
+
+    def finish(self, request: web.Request, response: web.StreamResponse, *, new_session_id: str = "") -> None:
         """Give the browser the new id of its session, where it was given one on the way."""
-        if (new := request.get(_NEW_COOKIE)) is not None:
+        if new := new_session_id or request.get(_NEW_COOKIE):
             self.set_session(request, response, new)
 
     # --- pages -------------------------------------------------------------------------------------------------------

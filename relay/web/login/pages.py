@@ -22,6 +22,7 @@ from relay.people.passwords import SHORTEST, SHORTEST_ADMIN
 from relay.people.people import NameTaken, People
 from relay.people.who import Who
 from relay.texts.templates import Templates
+from relay.web.assets import assets
 from relay.web.headers import page_headers
 from relay.web.login.forgery import FIELD, same_token
 from relay.web.login.gate import COOKIE, DEVICE_COOKIE, LOGIN_COOKIE, Gate
@@ -47,12 +48,11 @@ def own_path(given: str, default: str = START) -> str:
 class LoginPages:
     """The forms, and what is done with them."""
 
-    def __init__(self, gate: Gate, people: People, texts: Templates, keys: Sequence[str], style: str) -> None:
-        """`style`: address of the style sheet."""
+    def __init__(self, gate: Gate, people: People, texts: Templates, keys: Sequence[str]) -> None:
         self.gate = gate
         self.people = people
         self.texts = texts
-        self.style = style
+        self.style = assets().url("login/login.css")
         self._key = hmac.digest(keys[0].encode(), b"relay.login-form.v1", hashlib.sha256)
 
     def routes(self) -> Sequence[web.RouteDef]:
@@ -105,7 +105,7 @@ class LoginPages:
         visitor = Visitor(
             address=self.gate.client(request).address,
             agent=request.headers.get("User-Agent", "")[:200],
-            device=request.cookies.get(self.gate.cookie_name(request, DEVICE_COOKIE), ""),
+            device=self.gate.device(request),
             session=before.session if before is not None else None,
         )
         if ticket := form.get("ticket"):
