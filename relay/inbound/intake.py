@@ -252,7 +252,11 @@ class Intake:
             )
             return Taken(what="refused", number=number, text=text)
         answer = Envelope(
-            content=content, author=event.author, comment_id=path.comment_id, reply_deadline_ms=path.deadline_ms
+            content=content,
+            author=event.author,
+            client_id=event.client_id,
+            comment_id=path.comment_id,
+            reply_deadline_ms=path.deadline_ms,
         )
         others = [d for d in self.accounts.desks_of[channel.name] if d != desk and self.accounts.by_name[d].mirror]
         accepted = await self.store.accept(
