@@ -114,7 +114,7 @@ RIGHTS: Final[Mapping[str, Right]] = {
 # Pages, by address. Whoever may not is shown the log-in, or told so.
 PAGES: Final[Mapping[str, Right]] = {
     "/panel": _read(),
-    "/console": Right(role=Role.ADMIN, scope=Scope.ADMIN),
+    "/console": _admin(sudo=True),
     "/api/docs": _read(),
 }
 

@@ -21,6 +21,7 @@ from relay.web.api.idempotency import Idempotency
 from relay.web.api.limits import Limits
 
 if TYPE_CHECKING:
+    from relay.web.api.operations import Operation
     from relay.web.login.gate import Gate
 
 
@@ -45,3 +46,4 @@ class Services:
     doctor: Callable[[], Awaitable[dict[str, list[Check]]]]
     wake_workers: Callable[[Sequence[str]], None]
     link_file: Callable[[Attachment], str]
+    operations: Sequence[Operation]

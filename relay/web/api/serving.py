@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -139,7 +138,7 @@ class Api:
             if who.kind == "token":
                 raise Problem("not-allowed", f"This needs a token of scope {right.scope.value}.")
             raise Problem("not-allowed", f"This is for the role {right.role.value}.")
-        if who.must_prove(right, time.time()):
+        if who.must_prove(right, self.services.people.clock()):
             raise Problem("sudo-needed", "Give your password once more: POST it to /api/v1/me/sudo.")
         return who
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -171,7 +170,7 @@ class Gate:
                 raise web.HTTPSeeOther(f"/login?next={quote(request.path_qs, safe='')}")
             if not who.may(needed):
                 raise web.HTTPForbidden(text="Your role does not include this page.\n")
-            if who.must_prove(needed, time.time()):
+            if who.must_prove(needed, self.people.clock()):
                 raise web.HTTPSeeOther(f"/login?sudo=1&next={quote(request.path_qs, safe='')}")
             request[WHO] = who
             response = await handler(request, who)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Literal
 
 from pydantic import Field
@@ -102,7 +101,7 @@ async def get_me(call: Call) -> Me:
     user = await _user(call) if who.kind == "user" else None
     session = who.session
     sudo_until = None
-    if session is not None and session.is_sudo(time.time()):
+    if session is not None and session.is_sudo(call.services.people.clock()):
         sudo_until = moment(int((session.sudo + 15 * 60) * 1000))
     return Me(
         kind=who.kind,
@@ -158,7 +157,7 @@ async def begin_second_factor(call: Call) -> SecondFactorBegun:
 async def confirm_second_factor(call: Call) -> RecoveryCodes:
     body, people = call.body(SecondFactorCode), call.services.people
     user = await _user(call)
-    if matching_step(body.secret, body.code, time.time(), 0) is None:
+    if matching_step(body.secret, body.code, people.clock(), 0) is None:
         raise one_invalid("/code", "This is not the code that belongs to that secret now.")
     codes = new_recovery_codes()
     await people.users.set_second_factor(user.id, sealed(people.keys, body.secret), [recovery_digest(c) for c in codes])

@@ -7,11 +7,11 @@ from typing import Any, Literal
 import orjson
 from pydantic import Field
 
-from relay.contract.model import Answer, Attachment, Content, Kind, MediaKind, State
+from relay.contract.model import Answer, Attachment, Content, Kind, State
 from relay.observe.tracing import traced
 from relay.store.records import ContactCard, MessageRecord
 from relay.web.api.operations import ById, ByNumber, Call, Given, Operation, Reply, Shown
-from relay.web.api.problems import Problem, one_invalid
+from relay.web.api.problems import Problem
 from relay.web.api.resources.from_store import answer_delivery, message_shown
 from relay.web.api.resources.shapes import MessageShown
 
@@ -212,4 +212,3 @@ OPERATIONS = (
         problems=("conflict",),
     ),
 )
-_UNUSED = (MediaKind, one_invalid)
