@@ -27,14 +27,24 @@ from relay.contract import (
     VerifiedRequest,
 )
 from relay.contract.errors import RemoteError, SendError
-from relay.contract.model import Delivery, Event, OutboundRequest, Outcome, Part, RawResponse, Unknown, Verdict, Warned
+from relay.contract.model import (
+    AccountWarning,
+    Delivery,
+    Event,
+    OutboundRequest,
+    Outcome,
+    Part,
+    RawResponse,
+    Unknown,
+    Verdict,
+)
 from relay.contract.responses import bare_address
 
 RECLAIM_PAUSE_S = 60.0
 
 
 class AstrakBridge(Bridge[AstrakSettings]):
-    """One business account. Also `MultiStep` (a login first), `Polling`, `CatchingUp`, `Probing`, `Provisioning`,
+    """One business account. Also `CustomSend` (a login first), `Polling`, `CatchingUp`, `Probing`, `Provisioning`,
     `Reclaiming`, `Identified` and `HasBotId`."""
 
     spec: ClassVar[BridgeSpec] = SPEC
@@ -69,7 +79,7 @@ class AstrakBridge(Bridge[AstrakSettings]):
         )
         if self.settings.receive is Receive.POLLING:
             # A callback that we did not ask for, left from before. Losing it to others is no trouble.
-            return [Unknown(type=e.notice) if isinstance(e, Warned) else e for e in events]
+            return [Unknown(type=e.notice) if isinstance(e, AccountWarning) else e for e in events]
         return events
 
     def _ours(self, request: RawRequest) -> frozenset[str]:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from bridges.astrak.client import DialogMessage, integer
 from relay.contract import RawRequest
 from relay.contract.errors import MalformedPayload
-from relay.contract.model import Content, Event, Incoming, Unknown, Warned
+from relay.contract.model import AccountWarning, Content, Event, Incoming, Unknown
 from relay.fitting.texts import clean
 
 NEW_MESSAGE, CALLBACK_DEPRECATED = "new_message", "callback_deprecated"
@@ -71,7 +71,7 @@ def events_of(
         if new and new.partition("://")[2].startswith(tuple(ours)):
             return [Unknown(type=f"{CALLBACK_DEPRECATED}, by ourselves")]  # a new secret, or another of our processes
         # Never more than the host: the rest of the address may be somebody's secret.
-        return [Warned(notice="callback_taken", facts=(("new", _host(new)),))]
+        return [AccountWarning(notice="callback_taken", facts=(("new", _host(new)),))]
     return [Unknown(type=clean(str(kind))[:80] if kind else "(none)")]
 
 

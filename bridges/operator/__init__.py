@@ -26,7 +26,7 @@ from relay.contract.responses import bare_address
 
 
 class OperatorBridge(Bridge[OperatorSettings]):
-    """One panel. Also `Answering` (the panel asks about users) and `Probing`."""
+    """One panel. Also `QuestionHook` (the panel asks about users) and `Probing`."""
 
     spec: ClassVar[BridgeSpec] = SPEC
 

@@ -171,9 +171,9 @@ def explain(ctx: click.Context, file: Any, source: str, tail: str | None, as_jso
     from relay.texts.templates import Templates  # noqa: PLC0415
 
     config = load_config(config_path(ctx), kinds(ctx))
-    registry = offline(config, kinds(ctx))
+    accounts = offline(config, kinds(ctx))
     texts = Templates(config.locale, config.templates_dir)
-    found = command.explain(registry, source, file.read(), texts, tail=tail)
+    found = command.explain(accounts, source, file.read(), texts, tail=tail)
     if as_json:
         write_json(command.as_json(found))
     else:
@@ -210,9 +210,9 @@ def sandbox(ctx: click.Context, /, kind: str, **options: Any) -> None:
 def run(ctx: click.Context) -> int:
     """Run everything: web, workers, embedded store. Ctrl-C stops."""
     from relay.cli.commands import run as command  # noqa: PLC0415
-    from relay.service.service import Parts  # noqa: PLC0415
+    from relay.service.service import ProcessRole  # noqa: PLC0415
 
-    return command.run(load_config(config_path(ctx), kinds(ctx)), kinds(ctx), Parts())
+    return command.run(load_config(config_path(ctx), kinds(ctx)), kinds(ctx), ProcessRole())
 
 
 @cli.command()
@@ -221,9 +221,9 @@ def run(ctx: click.Context) -> int:
 def serve(ctx: click.Context) -> int:
     """Run the web half alone: accepts hooks; `relay worker` delivers."""
     from relay.cli.commands import run as command  # noqa: PLC0415
-    from relay.service.service import Parts  # noqa: PLC0415
+    from relay.service.service import ProcessRole  # noqa: PLC0415
 
-    return command.run(load_config(config_path(ctx), kinds(ctx)), kinds(ctx), Parts(workers=False))
+    return command.run(load_config(config_path(ctx), kinds(ctx)), kinds(ctx), ProcessRole(workers=False))
 
 
 @cli.command()
@@ -233,11 +233,11 @@ def serve(ctx: click.Context) -> int:
 def worker(ctx: click.Context, only: tuple[str, ...]) -> int:
     """Run the delivering half alone, against the same store."""
     from relay.cli.commands import run as command  # noqa: PLC0415
-    from relay.service.service import Parts  # noqa: PLC0415
+    from relay.service.service import ProcessRole  # noqa: PLC0415
 
     config = load_config(config_path(ctx), kinds(ctx))
     command.check_only(config, only)
-    return command.run(config, kinds(ctx), Parts(web=False, only=only or None))
+    return command.run(config, kinds(ctx), ProcessRole(web=False, only=only or None))
 
 
 # --- questions to the store ----------------------------------------------------------------------------------------

@@ -52,13 +52,13 @@ def complain_all(document: Document, error: ValidationError, model: type[BaseMod
     for detail in error.errors(include_url=False):
         place = _place(document, model, prefix, detail["loc"])
         node = document.locate(place.path)
-        if any(n.broken for n in node.walk()):
+        if any(n.invalid for n in node.walk()):
             continue  # already complained about: what is missing is not in the file but around it
         if detail["type"] == "too_short" and isinstance(node.value, list) and node.value:
             continue  # pydantic does not count items that failed, and these have complaints of their own
         # What is allowed is our own sentence: nothing in it is anybody's secret, and it must stay readable.
         said, allowed, what = _sentence(detail, node, place).partition("; allowed is ")
-        document.complain(place.path, _scrub(said, known_secrets) + allowed + what)
+        document.add_problem(place.path, _scrub(said, known_secrets) + allowed + what)
 
 
 def secrets_of(document: Document, model: type[BaseModel], prefix: KeyPath) -> list[str]:
@@ -101,7 +101,7 @@ def _leaves(node: Node, path: KeyPath) -> Iterator[tuple[KeyPath, Node]]:
 def _sentence(detail: ErrorDetails, node: Node, place: _Place) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     secret = is_secret(place.path, place.types)
-    found = "" if secret and not node.filled else f"found {_found(node)}; "
+    found = "" if secret and not node.interpolated else f"found {_found(node)}; "
     if kind == "missing":
         what = _description(place)
         return "missing" + (f": {what[0].lower()}{what[1:].rstrip('.')}" if what else "")
@@ -112,7 +112,7 @@ def _sentence(detail: ErrorDetails, node: Node, place: _Place) -> str:
         return _hide(said, node)
     if kind in ("literal_error", "enum"):
         allowed = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-        near = "" if node.filled else nearest(str(node.value), allowed)
+        near = "" if node.interpolated else nearest(str(node.value), allowed)
         return found + (f"did you mean {quoted(near)}? " if near else "") + f"allowed: {listed(allowed)}"
     if kind in _LIMITS:
         word, name = _LIMITS[kind]
@@ -132,7 +132,7 @@ def _sentence(detail: ErrorDetails, node: Node, place: _Place) -> str:
 def _found(node: Node) -> str:
     if isinstance(node.value, dict | list) or node.value is None:
         return shape(node)
-    if node.filled or isinstance(node.value, str):
+    if node.interpolated or isinstance(node.value, str):
         return quoted(node.source)
     return node.source  # a number, true or false as it was written
 
@@ -141,7 +141,7 @@ def _hide(said: str, node: Node) -> str:
     """Show what stands in the file, `${NAME}`, instead of what was put in."""
     if not isinstance(node.value, str) or not node.value:
         return said
-    bare = (node.value,) if node.filled and len(node.value) > 3 else ()
+    bare = (node.value,) if node.interpolated and len(node.value) > 3 else ()
     forms = "|".join(re.escape(form) for form in (repr(node.value), quoted(node.value), *bare))
     # In one go: what is put in may hold the value itself, as a default does.
     said, allowed, what = said.partition("; allowed is ")

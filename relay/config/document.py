@@ -52,8 +52,8 @@ class Node:
     column: int
     value: Any
     source: str = ""  # a scalar as it was written, before anything was put in
-    filled: bool = False  # something from environment or file was put in: never to be shown
-    broken: bool = False  # something could not be put in: already complained about
+    interpolated: bool = False  # something from environment or file was put in: never to be shown
+    invalid: bool = False  # something could not be put in: already complained about
     secrets: tuple[str, ...] = ()
 
     def plain(self) -> Any:
@@ -93,7 +93,7 @@ class Document:
     root: Node
     found: list[tuple[int, int, Problem]] = field(default_factory=list)
 
-    def complain(self, path: KeyPath, message: str, *, at: Node | None = None) -> None:
+    def add_problem(self, path: KeyPath, message: str, *, at: Node | None = None) -> None:
         """Note a problem at a key; its line is that of the nearest key that exists."""
         node = at or self.locate(path)
         problem = Problem(f"{self.name}:{node.line}", spelled(path), message)
@@ -278,8 +278,8 @@ class _Builder:
         if self.count > NODE_LIMIT:
             raise _single(f"{self.document.name}:{ours.line}", f"unfolds to more than {NODE_LIMIT} values")
         if node.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"):
-            self.document.complain(path, 'a value that begins with ! must be in quotes ("...")', at=ours)
-            ours.broken = True
+            self.document.add_problem(path, 'a value that begins with ! must be in quotes ("...")', at=ours)
+            ours.invalid = True
             return ours
         if isinstance(node, yaml.ScalarNode):
             self._scalar(node, ours, path)
@@ -297,14 +297,14 @@ class _Builder:
     def _scalar(self, node: yaml.ScalarNode, ours: Node, path: KeyPath) -> None:
         written = _show(node.value)
         ours.source = written
-        filled = fill(written, self.env, self.base)
-        for problem in filled.problems:
+        interpolated = fill(written, self.env, self.base)
+        for problem in interpolated.problems:
             how = f"; make one with `{MAKE_A_KEY}`" if path[:1] == ("secret_key",) and "is not set" in problem else ""
-            self.document.complain(path, problem + how, at=ours)
-        ours.broken = bool(filled.problems)
-        ours.filled = bool(filled.secrets)
-        ours.secrets = filled.secrets
-        ours.value = filled.text
+            self.document.add_problem(path, problem + how, at=ours)
+        ours.invalid = bool(interpolated.problems)
+        ours.interpolated = bool(interpolated.secrets)
+        ours.secrets = interpolated.secrets
+        ours.value = interpolated.text
         if node.style is None and "${" not in written:
             ours.value = plain_scalar(written)
 
@@ -314,7 +314,7 @@ class _Builder:
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 at = Node(key.start_mark.line + 1, key.start_mark.column + 1, None)
-                self.document.complain(path, "a key must be a plain word", at=at)
+                self.document.add_problem(path, "a key must be a plain word", at=at)
                 continue
             word = _show(key.value)
             if word == "<<" and key.style is None:
@@ -322,7 +322,7 @@ class _Builder:
                 continue
             built = self.build(value, (*path, word), key)
             if word in own:
-                self.document.complain((*path, word), f"twice; it is already on line {own[word].line}", at=built)
+                self.document.add_problem((*path, word), f"twice; it is already on line {own[word].line}", at=built)
                 continue
             own[word] = built
         return merged | own
@@ -337,7 +337,7 @@ class _Builder:
                 merged = built.value | merged
             else:
                 at = Node(key.start_mark.line + 1, key.start_mark.column + 1, None)
-                self.document.complain((*path, "<<"), "can only merge keys and values", at=at)
+                self.document.add_problem((*path, "<<"), "can only merge keys and values", at=at)
         return merged
 
 

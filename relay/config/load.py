@@ -145,7 +145,7 @@ def _validate(doc: Document, model: type[BaseModel], prefix: KeyPath = ()) -> Ba
             return _validate(doc, model, prefix)
         complain_all(doc, e, model, prefix)
     except RecursionError:
-        doc.complain(prefix, "nested too deeply")
+        doc.add_problem(prefix, "nested too deeply")
     return None
 
 
@@ -172,9 +172,9 @@ def _accounts(doc: Document, kinds: Mapping[str, BridgeSpec], base: Path) -> tup
         for name, below in (node.value if node and isinstance(node.value, dict) else {}).items():
             path = (group, name)
             if said := names.objection(name):
-                doc.complain(path, said)
+                doc.add_problem(path, said)
             if role is Role.DESK and name in _names_of(doc, Role.CHANNEL):
-                doc.complain(path, f"the name is already taken by channels.{name}; names are unique over both")
+                doc.add_problem(path, f"the name is already taken by channels.{name}; names are unique over both")
             if role is Role.DESK and _is_panel(below):
                 if _validate(doc, PanelDesk, path) is not None:
                     panels.append(str(name))
@@ -187,7 +187,7 @@ def _accounts(doc: Document, kinds: Mapping[str, BridgeSpec], base: Path) -> tup
 
 def _is_panel(node: Node) -> bool:
     kind = node.get("kind") if isinstance(node.value, dict) else None
-    return kind is not None and not kind.broken and kind.value == PANEL
+    return kind is not None and not kind.invalid and kind.value == PANEL
 
 
 def _account(
@@ -196,24 +196,24 @@ def _account(
     group, other = _GROUPS[role], next(g for r, g in _GROUPS.items() if r is not role)
     allowed = [k for k, spec in kinds.items() if spec.role is role]
     allowed += [PANEL] if role is Role.DESK else []
-    if node.broken:
+    if node.invalid:
         return None
     if not isinstance(node.value, dict):
-        doc.complain(path, f"found {document.shape(node)}; allowed is {{kind: …, url: …}}")
+        doc.add_problem(path, f"found {document.shape(node)}; allowed is {{kind: …, url: …}}")
         return None
     kind = node.get("kind")
     if kind is None:
-        doc.complain((*path, "kind"), f"missing: which system this is; allowed: {listed(allowed)}")
+        doc.add_problem((*path, "kind"), f"missing: which system this is; allowed: {listed(allowed)}")
         return None
     spec = kinds.get(kind.value) if isinstance(kind.value, str) else None
     if spec is None or spec.role is not role:
-        if kind.broken:
+        if kind.invalid:
             return None
         found = quoted(kind.source) if isinstance(kind.value, str) else document.shape(kind)
         if spec is not None:
-            doc.complain((*path, "kind"), f"{found} belongs under {other}; under {group} allowed: {listed(allowed)}")
+            doc.add_problem((*path, "kind"), f"{found} belongs under {other}; under {group} allowed: {listed(allowed)}")
         else:
-            doc.complain((*path, "kind"), f"no kind {found}; {hint(str(kind.value), allowed)}")
+            doc.add_problem((*path, "kind"), f"no kind {found}; {hint(str(kind.value), allowed)}")
         return None
     for key, below in node.value.items():
         # Like data_dir and templates_dir: whoever starts the relay from elsewhere means the same file.
@@ -242,7 +242,7 @@ def _check_routes(doc: Document) -> None:
         if channel is not None and _is_name(channel):
             _check_name(doc, ("routes", i, "channel"), channel, Role.CHANNEL)
             if channel.value in routed:
-                doc.complain(
+                doc.add_problem(
                     ("routes", i, "channel"),
                     f"{quoted(channel.value)} already has a route on line {routed[channel.value]}; "
                     "list all its desks there",
@@ -255,20 +255,20 @@ def _check_routes(doc: Document) -> None:
                 continue
             _check_name(doc, ("routes", i, "desks", j), desk, Role.DESK)
             if desk.value in seen:
-                doc.complain(("routes", i, "desks", j), f"{quoted(desk.value)} twice in one route")
+                doc.add_problem(("routes", i, "desks", j), f"{quoted(desk.value)} twice in one route")
             seen.add(desk.value)
-    if any(n.broken for n in routes.walk()):
+    if any(n.invalid for n in routes.walk()):
         return
     for name in _names_of(doc, Role.CHANNEL):
         if name not in routed:
-            doc.complain(
+            doc.add_problem(
                 (_GROUPS[Role.CHANNEL], name),
                 f"no route: nobody would see what customers write; add {{channel: {name}, desks: [...]}} to routes",
             )
 
 
 def _is_name(node: Node) -> bool:
-    return isinstance(node.value, str) and not node.broken
+    return isinstance(node.value, str) and not node.invalid
 
 
 def _check_name(doc: Document, path: KeyPath, node: Node, role: Role) -> None:
@@ -277,26 +277,26 @@ def _check_name(doc: Document, path: KeyPath, node: Node, role: Role) -> None:
     if node.value in right:
         return
     if node.value in _names_of(doc, other):
-        doc.complain(path, f"{quoted(node.value)} is a {other.value}; a {role.value} is wanted: {listed(right)}")
+        doc.add_problem(path, f"{quoted(node.value)} is a {other.value}; a {role.value} is wanted: {listed(right)}")
         return
-    doc.complain(path, f"no {role.value} {quoted(node.source)}; {hint(node.value, right)}".rstrip("; "))
+    doc.add_problem(path, f"no {role.value} {quoted(node.source)}; {hint(node.value, right)}".rstrip("; "))
 
 
 def _check_together(doc: Document, settings: Settings, base: Path) -> None:
     if "fsync" in settings.model_fields_set and not settings.store.embedded:
-        doc.complain(
+        doc.add_problem(
             ("fsync",), "only for store: embedded; with a server of your own, set appendfsync in its configuration"
         )
     if settings.templates_dir is not None and not (base / settings.templates_dir).is_dir():
-        doc.complain(("templates_dir",), f"no directory {quoted(str(settings.templates_dir))}")
+        doc.add_problem(("templates_dir",), f"no directory {quoted(str(settings.templates_dir))}")
     if settings.media.max_file > settings.max_body:
-        doc.complain(("media", "max_file"), "larger than max_body, the most one hook may hold")
+        doc.add_problem(("media", "max_file"), "larger than max_body, the most one hook may hold")
 
 
 def _check_secret_key(doc: Document, settings: BaseModel | None) -> None:
     """Outside systems keep addresses made from the secret key: it must not come and go with a data directory."""
     node = doc.root.get("secret_key")
-    if node is not None and (any(n.broken for n in node.walk()) or node.value not in (None, "", [])):
+    if node is not None and (any(n.invalid for n in node.walk()) or node.value not in (None, "", [])):
         return
     if isinstance(settings, Settings) and settings.secret_key:
         return
@@ -305,7 +305,7 @@ def _check_secret_key(doc: Document, settings: BaseModel | None) -> None:
     if all(url.value in OWN for url in urls):
         return  # generated and kept, see relay.config.secret_keys
     what = "missing" if node is None else "empty"
-    doc.complain(
+    doc.add_problem(
         ("secret_key",),
         f"{what}; it signs hook addresses and links. Make one with `{MAKE_A_KEY}`, keep it outside this file and "
         "write secret_key: ${RELAY_SECRET_KEY}",
@@ -321,13 +321,13 @@ def _warnings(doc: Document, config: Config) -> list[Problem]:
     noted = Document(doc.name, doc.root)
     for desk in (*(a.name for a in config.of_role(Role.DESK)), *config.panels):
         if not config.channels_for(desk):
-            noted.complain(("desks", desk), "in no route: nothing will reach this desk")
+            noted.add_problem(("desks", desk), "in no route: nothing will reach this desk")
     for i, key in enumerate(config.secret_key):
         if len(key.get_secret_value()) < 16:
             path: KeyPath = ("secret_key", i) if len(config.secret_key) > 1 else ("secret_key",)
-            noted.complain(path, f"shorter than 16 characters, so it can be guessed; make one with `{MAKE_A_KEY}`")
+            noted.add_problem(path, f"shorter than 16 characters, so it can be guessed; make one with `{MAKE_A_KEY}`")
     if not config.only_own and (urlsplit(config.base_url).hostname or "") in ("127.0.0.1", "::1", "localhost"):
-        noted.complain(
+        noted.add_problem(
             ("public_url",), f"outside systems cannot reach {config.base_url}; set public_url to our public address"
         )
     return list(noted.problems())

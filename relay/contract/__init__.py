@@ -6,20 +6,20 @@ A bridge imports this package and `relay.fitting`, and nothing else of the relay
 from __future__ import annotations
 
 from relay.contract.abilities import (
-    Answering,
     CatchingUp,
     Check,
     CodeSent,
     ContactProfile,
+    CustomSend,
     HasBotId,
     Identified,
     LoggedIn,
     LogsIn,
     Lookup,
-    MultiStep,
     Polling,
     Probing,
     Provisioning,
+    QuestionHook,
     Reclaiming,
 )
 from relay.contract.bridge import Bridge, BridgeContext, Http, Memory, Texts
@@ -30,7 +30,6 @@ from relay.contract.settings import SANDBOX, BridgeSettings
 
 __all__ = [
     "SANDBOX",
-    "Answering",
     "Bridge",
     "BridgeContext",
     "BridgeSettings",
@@ -39,6 +38,7 @@ __all__ = [
     "Check",
     "CodeSent",
     "ContactProfile",
+    "CustomSend",
     "Feature",
     "FileLimit",
     "HasBotId",
@@ -49,10 +49,10 @@ __all__ = [
     "LogsIn",
     "Lookup",
     "Memory",
-    "MultiStep",
     "Polling",
     "Probing",
     "Provisioning",
+    "QuestionHook",
     "RawRequest",
     "Reclaiming",
     "Sandbox",

@@ -31,7 +31,7 @@ class Lookup(Protocol):
 
 
 @runtime_checkable
-class Answering(Protocol):
+class QuestionHook(Protocol):
     """A hook that is a question and waits for JSON in the response."""
 
     def answers(self, tail: str) -> bool: ...
@@ -68,7 +68,7 @@ class Provisioning(Protocol):
 
 
 @runtime_checkable
-class MultiStep(Protocol):
+class CustomSend(Protocol):
     """Sending takes more than one request (a login first)."""
 
     async def send(self, delivery: Delivery, part: Part, http: Http, memory: Memory) -> Outcome:
@@ -117,7 +117,7 @@ class Identified(Protocol):
 
 @runtime_checkable
 class Reclaiming(Protocol):
-    """Another server can take our hook address's place; the bridge says so with `Warned("callback_taken")`."""
+    """Another server can take our hook address's place; the bridge says so with `AccountWarning("callback_taken")`."""
 
     async def reclaim(self, http: Http, hooks: Mapping[str, str]) -> Sequence[Check]:
         """Called for each such warning, as a task of its own: registers ours again, at most once a minute, for which it

@@ -96,9 +96,9 @@ class RemoteError(RelayError):
 
 
 class FetchRefused(RelayError):
-    """A media address that leads to a private network, is too large, too slow or of a wrong kind. `passing`: its server
-    is in trouble, and another try may have it."""
+    """A media address that leads to a private network, is too large, too slow or of a wrong kind. `transient`: its
+    server is in trouble, and another try may have it."""
 
-    def __init__(self, sentence: str, *, passing: bool = False) -> None:
-        self.passing = passing
+    def __init__(self, sentence: str, *, transient: bool = False) -> None:
+        self.transient = transient
         super().__init__(sentence)

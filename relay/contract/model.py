@@ -166,7 +166,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime | None = None
 
 
-class Warned(msgspec.Struct, frozen=True, kw_only=True):
+class AccountWarning(msgspec.Struct, frozen=True, kw_only=True):
     """Something about the account itself that people must be told (another server took our callback, say)."""
 
     notice: str  # template name under templates/notices
@@ -179,7 +179,7 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
     type: str
 
 
-Event = Incoming | Answer | Command | Note | Report | Warned | Unknown
+Event = Incoming | Answer | Command | Note | Report | AccountWarning | Unknown
 
 
 # --- what goes out -------------------------------------------------------------------------------------------------

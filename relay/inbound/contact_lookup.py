@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from relay.contract import ContactProfile
 from relay.contract.model import Attachment, Kind
-from relay.routing.accounts import Registry
+from relay.routing.accounts import Accounts
 from relay.store import envelope as envelopes
 from relay.store.store import Store
 
@@ -21,16 +21,16 @@ class ContactLookup:
     """Answers from the journal, for one desk: only contacts of its own channels exist for it."""
 
     def __init__(
-        self, registry: Registry, store: Store, desk: str, link_file: Callable[[str, Attachment], str]
+        self, accounts: Accounts, store: Store, desk: str, link_file: Callable[[str, Attachment], str]
     ) -> None:
-        self.registry = registry
+        self.accounts = accounts
         self.store = store
         self.desk = desk
         self.link_file = link_file
 
     async def profile(self, contact_id: int) -> ContactProfile | None:
         card = await self.store.contact(contact_id)
-        if card is None or card.contact.channel not in self.registry.channels_of.get(self.desk, ()):
+        if card is None or card.contact.channel not in self.accounts.channels_of.get(self.desk, ()):
             return None
         return ContactProfile(
             contact=card.contact, first_seen=_rfc3339(card.first_ms), last_seen=_rfc3339(card.last_ms)

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 from relay.contract import Feature, Support, Texts
 from relay.contract.model import Command, Content, Kind
-from relay.routing.accounts import Connection, Registry
+from relay.routing.accounts import Account, Accounts
 from relay.store import envelope as envelopes
 from relay.store.envelope import Envelope
-from relay.store.records import ContactCard, Stored
+from relay.store.records import ContactCard, NewMessage
 from relay.store.store import Store, new_id
 
 LIST_LENGTH = 15
@@ -34,14 +34,14 @@ class DeskCommands:
     """Answers commands, for the desk that asked: it sees only conversations of its own channels."""
 
     def __init__(
-        self, registry: Registry, store: Store, texts: Texts, *, ring: Callable[[Sequence[str]], None]
+        self, accounts: Accounts, store: Store, texts: Texts, *, wake_workers: Callable[[Sequence[str]], None]
     ) -> None:
-        self.registry = registry
+        self.accounts = accounts
         self.store = store
         self.texts = texts
-        self.ring = ring
+        self.wake_workers = wake_workers
 
-    async def answer(self, desk: Connection, command: Command) -> Reply:
+    async def answer(self, desk: Account, command: Command) -> Reply:
         """The reply, in words. Never refuses: a mistake is answered with what would be right."""
         match command.name:
             case "help":
@@ -70,8 +70,8 @@ class DeskCommands:
                 text = await self._delete(desk, card, command)
         return Reply(text=text, number=card.contact.id)
 
-    async def _meant(self, desk: Connection, argument: str) -> ContactCard | None:
-        channels = self.registry.channels_of[desk.name]
+    async def _meant(self, desk: Account, argument: str) -> ContactCard | None:
+        channels = self.accounts.channels_of[desk.name]
         if found := _NUMBER.match(argument):
             card = await self.store.contact(int(found[1]))
             return card if card is not None and card.contact.channel in channels else None
@@ -82,8 +82,8 @@ class DeskCommands:
                     return await self.store.contact(number)
         return None
 
-    async def _list(self, desk: Connection) -> Reply:
-        channels = self.registry.channels_of[desk.name]
+    async def _list(self, desk: Account) -> Reply:
+        channels = self.accounts.channels_of[desk.name]
         rows = []
         now = time.time()
         for number in await self.store.recent(LIST_LENGTH * 4):
@@ -146,10 +146,10 @@ class DeskCommands:
         await self.store.close(card.contact.id)
         return self.texts.notice("closed", number=card.contact.id)
 
-    async def _delete(self, desk: Connection, card: ContactCard, command: Command) -> str:
+    async def _delete(self, desk: Account, card: ContactCard, command: Command) -> str:
         """Ask the channel to take back the last answer it has accepted."""
         number = card.contact.id
-        channel = self.registry.accounts[card.contact.channel]
+        channel = self.accounts.by_name[card.contact.channel]
         if channel.bridge.spec.support.get(Feature.DELETE, Support.REFUSE) is Support.REFUSE:
             return self.texts.notice("delete_unsupported", number=number)
         for mid in reversed(await self.store.messages(number, 50)):
@@ -165,12 +165,12 @@ class DeskCommands:
                 remote_ids=record.remote_ids,
             )
             accepted = await self.store.accept(
-                Stored(id=new_id(), kind=Kind.DELETE, origin=desk.name, envelope=envelopes.dump(e)),
+                NewMessage(id=new_id(), kind=Kind.DELETE, origin=desk.name, envelope=envelopes.dump(e)),
                 [channel.name],
                 seen=f"seen:delete:{record.id}",
                 number=number,
             )
-            self.ring(accepted.woken)
+            self.wake_workers(accepted.woken)
             return self.texts.notice("deleting", number=number, text=e.content.text)
         return self.texts.notice("nothing_to_delete", number=number)
 

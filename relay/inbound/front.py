@@ -22,8 +22,8 @@ from multidict import CIMultiDict
 
 from relay.inbound.bodies import is_plain
 from relay.inbound.hooks import PATH, Hooks
-from relay.inbound.replies import Composer, said
-from relay.transport.flow_control import Flow
+from relay.inbound.replies import ReplyWriter, said
+from relay.transport.flow_control import FlowControl
 
 log = logging.getLogger("relay.inbound.hooks")
 
@@ -41,7 +41,7 @@ _KEPT: Final = "keep-alive"
 _UNUSUAL: Final = frozenset({"transfer-encoding", "content-encoding", "expect", "upgrade"})
 
 
-class Whole(msgspec.Struct, frozen=True, kw_only=True):
+class CompleteHook(msgspec.Struct, frozen=True, kw_only=True):
     """One hook, complete. `name` and `tail` are what its address says: /hooks/<name>[/<tail>]."""
 
     name: str
@@ -50,7 +50,7 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-def whole(data: bytes) -> Whole | None:
+def complete_hook(data: bytes) -> CompleteHook | None:
     """The one hook that `data` is, from first to last byte; None for everything else."""
     if not data.startswith(_START):
         return None
@@ -77,7 +77,7 @@ def whole(data: bytes) -> Whole | None:
     known = CIMultiDict(headers)
     if known.get("Connection", _KEPT).lower() != _KEPT or not is_plain(known.get("Content-Type", "")):
         return None
-    return Whole(name=name, tail=tail, headers=known, body=reading.body)
+    return CompleteHook(name=name, tail=tail, headers=known, body=reading.body)
 
 
 class _Reading:
@@ -114,8 +114,8 @@ class Front:
     def __init__(self, app: web.Application, hooks: Hooks | None, *, shutdown_timeout: float) -> None:
         """`shutdown_timeout`: seconds that requests under way may still take when it stops."""
         self.hooks = hooks
-        self.composer = Composer()
-        self.guests: set[_Guest] = set()
+        self.composer = ReplyWriter()
+        self.guests: set[_HookConnection] = set()
         self._timeout_s = shutdown_timeout
         self._runner = web.AppRunner(
             app,
@@ -132,7 +132,7 @@ class Front:
         loop = asyncio.get_running_loop()
         factory: Callable[[], asyncio.Protocol] = self.aiohttp
         if (hooks := self.hooks) is not None:
-            factory = lambda: _Guest(self, hooks)  # noqa: E731
+            factory = lambda: _HookConnection(self, hooks)  # noqa: E731
         self._server = await loop.create_server(factory, sock=listening, backlog=BACKLOG)
 
     async def stop(self) -> None:
@@ -154,7 +154,7 @@ class Front:
         return server()
 
 
-class _Guest(Flow):
+class _HookConnection(FlowControl):
     """One connection, for as long as nothing but whole hooks come over it."""
 
     __slots__ = ("_ahead", "_front", "_hooks", "_idle", "_leaving", "_quiet_since", "_remote", "_task", "_transport")
@@ -198,14 +198,14 @@ class _Guest(Flow):
     # --- one hook after another -------------------------------------------------------------------------------------
 
     def _take(self, data: bytes) -> None:
-        if (hook := whole(data)) is None:
+        if (hook := complete_hook(data)) is None:
             self._hand_over(data)
         else:
             self._task = asyncio.Task(self._answer(hook), loop=self._loop, name="hook")
 
-    async def _answer(self, hook: Whole) -> None:
+    async def _answer(self, hook: CompleteHook) -> None:
         try:
-            reply = await self._hooks.take_whole(hook.name, hook.tail, hook.headers, hook.body, self._remote)
+            reply = await self._hooks.handle_complete(hook.name, hook.tail, hook.headers, hook.body, self._remote)
         except Exception:
             log.exception("%s: a bug while taking a hook", hook.name)
             reply = said(500, "Something is wrong here; it has been noted.")

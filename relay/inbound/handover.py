@@ -1,4 +1,4 @@
-"""Handing a message to a worker of this very process in the step that accepts it.
+"""Handover a message to a worker of this very process in the step that accepts it.
 
 Claiming is one more script, one more fsync and one more turn of the loop; where acceptor and worker are one process and
 the lane is asleep, acceptance gives the lane to the worker under the same fenced lease that claiming would. The store
@@ -10,25 +10,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from relay.outbound.lane_worker import LaneWorker
-from relay.store.records import Held
+from relay.store.records import LeasedLane
 
 
-class Handing:
+class Handover:
     """The workers of this process, as acceptance sees them. Without any, nothing is handed over."""
 
     def __init__(self, name: str = "") -> None:
         self.name = name
         self.workers: dict[str, LaneWorker] = {}
 
-    def offer(self, to: Sequence[str]) -> list[str]:
-        """Which of these destinations have a worker here with a place free; each place is kept until `withdraw`."""
-        return [d for d in to if (worker := self.workers.get(d)) is not None and worker.promise()]
+    def reserve(self, to: Sequence[str]) -> list[str]:
+        """Which of these destinations have a worker here with a place free; each place is kept until `cancel`."""
+        return [d for d in to if (worker := self.workers.get(d)) is not None and worker.reserve()]
 
-    def withdraw(self, offered: Sequence[str]) -> None:
+    def cancel(self, offered: Sequence[str]) -> None:
         """The places are no longer kept: the lanes have come, or did not."""
         for destination in offered:
-            self.workers[destination].unpromise()
+            self.workers[destination].cancel_reservation()
 
-    def hand(self, destination: str, lane: Held) -> None:
+    def hand_over(self, destination: str, lane: LeasedLane) -> None:
         """A lane that acceptance has leased to this process."""
         self.workers[destination].take(lane)

@@ -18,13 +18,13 @@ import orjson
 from aiohttp import web
 from hiredis import ReplyError
 
-from relay.contract import Answering, Lookup, RawRequest
+from relay.contract import Lookup, QuestionHook, RawRequest
 from relay.contract.errors import MalformedPayload, PayloadTooLarge, StoreUnavailable, VerificationFailed
 from relay.inbound import bodies
 from relay.inbound.intake import Intake, NoSuchContact
 from relay.inbound.replies import ACCEPTED, Reply, answered, said
 from relay.observe.metrics import Metrics
-from relay.routing.accounts import SECRET_TAIL, Connection, Registry
+from relay.routing.accounts import SECRET_TAIL, Account, Accounts
 from relay.routing.hook_addresses import check_hook_secret
 
 log = logging.getLogger("relay.inbound.hooks")
@@ -46,7 +46,7 @@ class Hooks:
 
     def __init__(
         self,
-        registry: Registry,
+        accounts: Accounts,
         intake: Intake,
         lookups: Mapping[str, Lookup],
         metrics: Metrics,
@@ -54,13 +54,13 @@ class Hooks:
         max_body: int,
         spool: Path,
     ) -> None:
-        self.registry = registry
+        self.accounts = accounts
         self.intake = intake
         self.lookups = lookups
         self.metrics = metrics
         self.max_body = max_body
         self.spool = spool
-        self._answering = {n: c.bridge for n, c in registry.accounts.items() if isinstance(c.bridge, Answering)}
+        self._answering = {n: c.bridge for n, c in accounts.by_name.items() if isinstance(c.bridge, QuestionHook)}
         self._wrong: dict[str, deque[float]] = {}
 
     def add_routes(self, app: web.Application) -> None:
@@ -76,7 +76,9 @@ class Hooks:
         path = request.match_info
         return (await self._serve(path["account"], path.get("tail", ""), request.remote or "", read)).response()
 
-    async def take_whole(self, name: str, tail: str, headers: Mapping[str, str], body: bytes, remote: str) -> Reply:
+    async def handle_complete(
+        self, name: str, tail: str, headers: Mapping[str, str], body: bytes, remote: str
+    ) -> Reply:
         """A hook with a plain body that has come. Raises only bugs."""
 
         async def read(tail: str, limit: int) -> RawRequest:
@@ -103,9 +105,9 @@ class Hooks:
         self.metrics.hook(name, reply.status, time.perf_counter() - started)
         return reply
 
-    def _find(self, name: str, tail: str, remote: str) -> tuple[Connection, str] | Reply:
+    def _find(self, name: str, tail: str, remote: str) -> tuple[Account, str] | Reply:
         """Whose hook it is, and the tail its bridge knows it by."""
-        connection = self.registry.accounts.get(name)
+        connection = self.accounts.by_name.get(name)
         if connection is None:
             return _NOWHERE
         specified = connection.bridge.spec.hooks
@@ -119,7 +121,7 @@ class Hooks:
             return said(404, f"There is no such hook address; {name} has {known}.")
         return connection, tail
 
-    async def _take(self, connection: Connection, raw: RawRequest) -> Reply:
+    async def _take(self, connection: Account, raw: RawRequest) -> Reply:
         bridge = connection.bridge
         verified = bridge.verify(raw)
         if (answering := self._answering.get(connection.name)) is not None and answering.answers(raw.tail):
@@ -133,7 +135,7 @@ class Hooks:
             self.metrics.event(connection.name, taken.what)
         return ACCEPTED
 
-    def _refused(self, connection: Connection, remote: str, error: Exception) -> Reply:
+    def _refused(self, connection: Account, remote: str, error: Exception) -> Reply:
         """Why a hook was not taken. What is not known to happen is raised again."""
         match error:
             case PayloadTooLarge():

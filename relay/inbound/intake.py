@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from relay.contract import Texts
 from relay.contract.errors import PayloadTooLarge, Refusal, UnsupportedContent
 from relay.contract.model import (
+    AccountWarning,
     Answer,
     Attachment,
     Command,
@@ -30,18 +31,17 @@ from relay.contract.model import (
     ReportStatus,
     Unknown,
     Upload,
-    Warned,
 )
 from relay.inbound.desk_commands import DeskCommands
-from relay.inbound.handover import Handing
+from relay.inbound.handover import Handover
 from relay.media.library import MediaStore
 from relay.outbound.attempt import notice_envelope
-from relay.routing.accounts import Connection, Registry
-from relay.routing.reply_path import NoWay, Way, once_key, way
+from relay.routing.accounts import Account, Accounts
+from relay.routing.reply_path import CannotReply, ReplyPath, once_key, reply_path
 from relay.store import envelope as envelopes
 from relay.store import keys
 from relay.store.envelope import Envelope
-from relay.store.records import Accepted, ContactCard, Stored
+from relay.store.records import Accepted, ContactCard, NewMessage
 from relay.store.store import Store, new_id
 from relay.texts.refusals import reasons
 
@@ -69,26 +69,26 @@ class Intake:
 
     def __init__(
         self,
-        registry: Registry,
+        accounts: Accounts,
         store: Store,
         texts: Texts,
         media: MediaStore,
         commands: DeskCommands,
         *,
-        ring: Callable[[Sequence[str]], None],
-        on_warned: Callable[[Connection, Warned], None] | None = None,
-        handing: Handing | None = None,
+        wake_workers: Callable[[Sequence[str]], None],
+        on_account_warning: Callable[[Account, AccountWarning], None] | None = None,
+        handover: Handover | None = None,
     ) -> None:
-        self.handing = handing or Handing()
-        self.registry = registry
+        self.handover = handover or Handover()
+        self.accounts = accounts
         self.store = store
         self.texts = texts
         self.media = media
-        self.on_warned = on_warned
+        self.on_account_warning = on_account_warning
         self.commands = commands
-        self.ring = ring
+        self.wake_workers = wake_workers
 
-    async def take(self, connection: Connection, event: Event, raw: bytes) -> Taken:
+    async def take(self, connection: Account, event: Event, raw: bytes) -> Taken:
         """Make one event durable. Raises StoreUnavailable, NoSuchContact."""
         # The loop guard: what we posted ourselves is nobody's answer, whatever it looks like.
         said = event.raw_text if isinstance(event, Answer | Command) else ""
@@ -105,7 +105,7 @@ class Intake:
                 return await self._command(connection, event)
             case Note():
                 return Taken(what="note")
-            case Warned():
+            case AccountWarning():
                 return await self._warned(connection, event)
             case Unknown():
                 log.info("%s: event type %r is not known; left alone", connection.name, event.type[:80])
@@ -113,7 +113,7 @@ class Intake:
 
     # --- from channels -----------------------------------------------------------------------------------------------
 
-    async def _incoming(self, connection: Connection, event: Incoming, raw: bytes) -> Taken:
+    async def _incoming(self, connection: Account, event: Incoming, raw: bytes) -> Taken:
         e = Envelope(
             content=event.content,
             comment_id=event.comment_id,
@@ -123,11 +123,11 @@ class Intake:
             source_id=event.remote_id,
         )
         identity = (event.remote_id,) if event.remote_id else event.identity or (raw.decode("utf-8", "replace"),)
-        desks = self.registry.desks_of[connection.name]
-        offered = self.handing.offer(desks)
+        desks = self.accounts.desks_of[connection.name]
+        offered = self.handover.reserve(desks)
         try:
             accepted = await self.store.accept(
-                Stored(
+                NewMessage(
                     id=new_id(),
                     kind=Kind.COMMENT if event.comment_id else Kind.MESSAGE,
                     origin=connection.name,
@@ -141,20 +141,20 @@ class Intake:
                 username=event.username,
                 name=event.name,
                 comment_id=event.comment_id,
-                taker=self.handing.name,
-                takes=offered,
+                worker=self.handover.name,
+                handover_to=offered,
             )
         finally:
-            self.handing.withdraw(offered)
-        self.ring(accepted.woken)
+            self.handover.cancel(offered)
+        self.wake_workers(accepted.woken)
         for destination, lane in accepted.held:
             if lane.head is not None:
                 lane.head.said = e
-            self.handing.hand(destination, lane)
+            self.handover.hand_over(destination, lane)
         what = "accepted" if accepted.fresh else "repeat"
         return Taken(what=what, message_id=accepted.message_id, number=accepted.number)
 
-    async def _report(self, connection: Connection, event: Report) -> Taken:
+    async def _report(self, connection: Account, event: Report) -> Taken:
         line = {"at": int(time.time() * 1000), "what": event.status.value}
         if event.words:
             line["words"] = event.words[:300]
@@ -167,7 +167,7 @@ class Intake:
     async def tell_of_failed_report(self, delivery_id: str, words: str) -> None:
         """Tell the desk that wrote it, once, that the channel could not deliver it after all."""
         journal = await self.store.journal(delivery_id.rpartition("-")[0])
-        if journal is None or journal.kind is not Kind.ANSWER or journal.origin not in self.registry.accounts:
+        if journal is None or journal.kind is not Kind.ANSWER or journal.origin not in self.accounts.by_name:
             return  # of an answer from the panel the panel shows the state itself
         record = next((r for r in journal.records if r.id == delivery_id), None)
         if record is None or (record.reason != "reported" and not record.replayed_as):
@@ -181,19 +181,19 @@ class Intake:
         )
         await self.tell(journal.origin, text, journal.number, seen=f"seen:notice:failed:{delivery_id}")
 
-    async def _warned(self, connection: Connection, event: Warned) -> Taken:
+    async def _warned(self, connection: Account, event: AccountWarning) -> Taken:
         text = self.texts.notice(event.notice, account=connection.name, **dict(event.facts))
-        for desk in self.registry.desks_of.get(connection.name, ()):
+        for desk in self.accounts.desks_of.get(connection.name, ()):
             # A hook that is repeated says the same again; one warning an hour is enough.
             seen = keys.seen(desk, ("warned", event.notice, str(event.facts)))
             await self.tell(desk, text, 0, seen=seen, seen_ttl_s=3600)
-        if self.on_warned is not None:
-            self.on_warned(connection, event)
+        if self.on_account_warning is not None:
+            self.on_account_warning(connection, event)
         return Taken(what="accepted")
 
     # --- from desks --------------------------------------------------------------------------------------------------
 
-    async def _answer(self, desk: Connection, event: Answer, raw: bytes) -> Taken:
+    async def _answer(self, desk: Account, event: Answer, raw: bytes) -> Taken:
         seen = keys.seen(desk.name, event.identity)
         seen_ttl_s = keys.SEEN_TTL_S if event.within_s is None else event.within_s
         if not seen_ttl_s:
@@ -208,14 +208,14 @@ class Intake:
                 else self.texts.notice("unknown_name", name=event.username)
             )
             return await self._refused(desk, text, 0, seen, seen_ttl_s)
-        number, channel = card.contact.id, self.registry.accounts[card.contact.channel]
+        number, channel = card.contact.id, self.accounts.by_name[card.contact.channel]
         try:
             files = await self._files(event.uploads)
             content = replace(event.content, attachments=event.content.attachments + files)
             if not content.text.strip() and not content.attachments:
                 raise UnsupportedContent(Refusal("refused_empty"))
-            path = await self._way(card, channel)
-            if isinstance(path, NoWay):
+            path = await self._reply_path(card, channel)
+            if isinstance(path, CannotReply):
                 text = self.texts.notice(path.notice, **dict(path.facts))
                 return await self._refused(desk, text, number, seen, seen_ttl_s)
             channel.bridge.fit(_planned(channel, card, content, path.comment_id, event.author))
@@ -230,19 +230,17 @@ class Intake:
         answer = Envelope(
             content=content, author=event.author, comment_id=path.comment_id, reply_deadline_ms=path.deadline_ms
         )
-        others = [
-            d for d in self.registry.desks_of[channel.name] if d != desk.name and self.registry.accounts[d].mirror
-        ]
+        others = [d for d in self.accounts.desks_of[channel.name] if d != desk.name and self.accounts.by_name[d].mirror]
         accepted = await self.store.accept(
-            Stored(id=new_id(), kind=Kind.ANSWER, origin=desk.name, envelope=envelopes.dump(answer), raw=raw),
+            NewMessage(id=new_id(), kind=Kind.ANSWER, origin=desk.name, envelope=envelopes.dump(answer), raw=raw),
             [channel.name, *others],
             seen=seen,
             seen_ttl_s=seen_ttl_s,
             number=number,
-            once=path.once,
+            single_use_key=path.single_use_key,
         )
-        self.ring(accepted.woken)
-        if accepted.taken:
+        self.wake_workers(accepted.woken)
+        if accepted.already_answered_by:
             text = self.texts.notice("comment_already_answered", number=number)
             return await self._refused(desk, text, number, seen, seen_ttl_s)
         if not accepted.fresh:
@@ -251,9 +249,9 @@ class Intake:
             await self.tell(desk.name, self.texts.notice("reopened", number=number), number)
         return Taken(what="accepted", message_id=accepted.message_id, number=number)
 
-    async def _addressee(self, desk: Connection, event: Answer) -> ContactCard | None:
+    async def _addressee(self, desk: Account, event: Answer) -> ContactCard | None:
         """The contact meant, if it is in a channel of this desk."""
-        channels = self.registry.channels_of[desk.name]
+        channels = self.accounts.channels_of[desk.name]
         if event.contact_id is not None:
             card = await self.store.contact(event.contact_id)
             return card if card is not None and card.contact.channel in channels else None
@@ -277,18 +275,18 @@ class Intake:
                 raise UnsupportedContent(Refusal("refused_unsupported", (("what", str(e)),))) from None
         return tuple(files)
 
-    async def _way(self, card: ContactCard, channel: Connection) -> Way | NoWay:
+    async def _reply_path(self, card: ContactCard, channel: Account) -> ReplyPath | CannotReply:
         answered = False
         if card.last_kind == "comment" and card.comment_id:
-            answered = await self.store.used_up(once_key(channel.name, card.comment_id))
-        return way(card, channel.bridge.spec.limits, int(time.time() * 1000), comment_answered=answered)
+            answered = await self.store.is_claimed(once_key(channel.name, card.comment_id))
+        return reply_path(card, channel.bridge.spec.limits, int(time.time() * 1000), comment_answered=answered)
 
-    async def _command(self, desk: Connection, event: Command) -> Taken:
+    async def _command(self, desk: Account, event: Command) -> Taken:
         reply = await self.commands.answer(desk, event)
         await self.tell(desk.name, reply.text, reply.number, seen=keys.seen(desk.name, event.identity))
         return Taken(what="command", number=reply.number)
 
-    async def _refused(self, desk: Connection, text: str, number: int, seen: str, seen_ttl_s: float) -> Taken:
+    async def _refused(self, desk: Account, text: str, number: int, seen: str, seen_ttl_s: float) -> Taken:
         await self.tell(desk.name, text, number, seen=seen, seen_ttl_s=seen_ttl_s)
         return Taken(what="refused", number=number)
 
@@ -297,17 +295,17 @@ class Intake:
     ) -> Accepted:
         """Queue the relay's own words for a desk, in the conversation's lane."""
         accepted = await self.store.accept(
-            Stored(id=new_id(), kind=Kind.NOTICE, origin="", envelope=notice_envelope(text)),
+            NewMessage(id=new_id(), kind=Kind.NOTICE, origin="", envelope=notice_envelope(text)),
             [desk],
             seen=seen,
             seen_ttl_s=seen_ttl_s,
             number=number,
         )
-        self.ring(accepted.woken)
+        self.wake_workers(accepted.woken)
         return accepted
 
 
-def _planned(channel: Connection, card: ContactCard, content: Content, comment_id: str, author: str) -> Delivery:
+def _planned(channel: Account, card: ContactCard, content: Content, comment_id: str, author: str) -> Delivery:
     """The delivery as the channel's bridge will see it, to ask whether it fits before anything is promised."""
     return Delivery(
         id="",

@@ -40,7 +40,7 @@ def answered(status: int, json: Any) -> Reply:
     return Reply(status=status, body=orjson.dumps(json))
 
 
-class Composer:
+class ReplyWriter:
     """Replies as they go over the connection, HTTP/1.1 and kept open. The acceptance is nearly all there is to say and
     the same every time but for its date, so it is composed once a second."""
 

@@ -39,7 +39,7 @@ READ_S: Final = 10.0  # without a byte
 CONNECT_S: Final = 5.0
 CHUNK: Final = 64 * 1024
 PORTS: Final = frozenset({80, 443})
-PASSING: Final = frozenset({408, 425, 429})  # statuses that ask for another try
+TRANSIENT: Final = frozenset({408, 425, 429})  # statuses that ask for another try
 ANY_HOST: Final = "*"
 
 PRIVATE: Final = "The file's address does not lead to the public internet."
@@ -108,16 +108,16 @@ class Fetcher:
         except FetchRefused:
             raise
         except TimeoutError as e:
-            raise FetchRefused(SLOW, passing=True) from e
+            raise FetchRefused(SLOW, transient=True) from e
         except (aiohttp.ClientError, OSError, ValueError, EOFError) as e:
             log.info("file not fetched", extra={"host": _host(url), "error": f"{type(e).__name__}: {e}"[:300]})
             if isinstance(e, aiohttp.InvalidURL | ValueError):
                 raise FetchRefused("The file's address is not valid.") from e
             if isinstance(e, aiohttp.ClientPayloadError):
-                raise FetchRefused("The file broke off before its end.", passing=True) from e
+                raise FetchRefused("The file broke off before its end.", transient=True) from e
             if _is_not_public(e):
                 raise FetchRefused(PRIVATE) from e
-            raise FetchRefused(AWAY, passing=True) from e
+            raise FetchRefused(AWAY, transient=True) from e
 
     async def _follow(self, address: str, limit: int) -> LocalFile:
         url = URL(address)
@@ -128,8 +128,8 @@ class Fetcher:
                     url = url.join(URL(response.headers.get(hdrs.LOCATION, "")))
                     continue
                 if response.status != 200:
-                    passing = response.status in PASSING or response.status >= 500
-                    raise FetchRefused(f"The file's server answered {response.status}.", passing=passing)
+                    transient = response.status in TRANSIENT or response.status >= 500
+                    raise FetchRefused(f"The file's server answered {response.status}.", transient=transient)
                 if response.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() not in ("", "identity"):
                     raise FetchRefused("The file came compressed, although that was not asked for.")
                 if (response.content_length or 0) > limit:

@@ -3,7 +3,7 @@
 A small table of our own decides, because the answer is a security decision and must be readable: libraries that know
 hundreds of types also answer `text/html` and `image/svg+xml`, which a browser runs. Here markup is never more than
 `application/octet-stream`, plain text is `text/plain`, and images that can be decoded must be (see
-`relay.media.library`). Numbers and brands are from the formats' own documents (RFC 2083, ISO 14496-12 with the registry
+`relay.media.library`). Numbers and brands are from the formats' own documents (RFC 2083, ISO 14496-12 with the accounts
 at mp4ra.org, RFC 3533, RIFF, Matroska's EBML) and the WHATWG MIME Sniffing Standard.
 """
 

@@ -16,14 +16,14 @@ from typing import Any
 import orjson
 from msgspec.structs import replace
 
-from relay.contract import Bridge, Http, MultiStep, Texts
+from relay.contract import Bridge, CustomSend, Http, Texts
 from relay.contract.errors import FetchRefused, RelayError, SendError, StoreUnavailable, UnsupportedContent
 from relay.contract.model import Attachment, Delivery, Kind, OutboundRequest, Outcome, Part, RawResponse, Verdict
-from relay.outbound.next_step import Settled, settle
-from relay.routing.accounts import Registry
+from relay.outbound.next_step import NextStep, next_step
+from relay.routing.accounts import Accounts
 from relay.store import envelope as envelopes
 from relay.store.envelope import Envelope
-from relay.store.records import Finish, Head, Held, Stored
+from relay.store.records import Finish, Head, LeasedLane, NewMessage
 from relay.store.store import Store, StoreMemory, new_id
 from relay.texts.refusals import reasons
 
@@ -41,7 +41,7 @@ class Attempts:
 
     def __init__(
         self,
-        registry: Registry,
+        accounts: Accounts,
         store: Store,
         texts: Texts,
         senders: Mapping[str, Http],
@@ -51,7 +51,7 @@ class Attempts:
         pause_s: Callable[[int], float],
         on_attempt: Callable[[str, Outcome, float, Head], None] | None = None,
     ) -> None:
-        self.registry = registry
+        self.accounts = accounts
         self.store = store
         self.texts = texts
         self.senders = senders
@@ -60,15 +60,15 @@ class Attempts:
         self.pause_s = pause_s
         self.on_attempt = on_attempt
         # Asked once: isinstance() on a protocol costs as much as parsing a message.
-        self._multi = {name: c.bridge for name, c in registry.accounts.items() if isinstance(c.bridge, MultiStep)}
-        self._memories = {name: StoreMemory(store, name) for name in registry.accounts}
+        self._multi = {name: c.bridge for name, c in accounts.by_name.items() if isinstance(c.bridge, CustomSend)}
+        self._memories = {name: StoreMemory(store, name) for name in accounts.by_name}
         self._long: OrderedDict[str, Sequence[Part]] = OrderedDict()
 
-    def begin(self, destination: str, lane: Held, head: Head, probing: bool) -> Attempt:
+    def begin(self, destination: str, lane: LeasedLane, head: Head, probing: bool) -> Attempt:
         """The next attempt at the head of a lane, worded and ready to be sent."""
         return Attempt(self, destination, lane, head, probing)
 
-    def multi_step(self, destination: str) -> MultiStep | None:
+    def multi_step(self, destination: str) -> CustomSend | None:
         """The destination's bridge, if it needs several requests for one part."""
         return self._multi.get(destination)
 
@@ -109,21 +109,21 @@ class Attempts:
 
     def failure_notice(
         self, delivery: Delivery, e: Envelope, reason: str, words: str, attempts: int
-    ) -> tuple[Stored | None, tuple[str, ...]]:
+    ) -> tuple[NewMessage | None, tuple[str, ...]]:
         """Who is told of a delivery that was given up: the desk that wrote it, or, for a customer's words that did not
         reach a desk, the other desks. Notices and mirrors that fail are told to nobody."""
         if delivery.contact is None or delivery.kind in (Kind.NOTICE, Kind.MIRROR):
             return None, ()
         to: tuple[str, ...]
         if delivery.kind in (Kind.ANSWER, Kind.DELETE):
-            to = (delivery.origin,) if delivery.origin in self.registry.accounts else ()
+            to = (delivery.origin,) if delivery.origin in self.accounts.by_name else ()
         else:
-            desks = self.registry.desks_of.get(delivery.contact.channel, ())
+            desks = self.accounts.desks_of.get(delivery.contact.channel, ())
             to = tuple(d for d in desks if d != delivery.destination)
         if not to:
             return None, ()
         text = failure_text(self.texts, delivery, e, reason, words, attempts=attempts)
-        return Stored(id=new_id(), kind=Kind.NOTICE, origin="", envelope=notice_envelope(text)), to
+        return NewMessage(id=new_id(), kind=Kind.NOTICE, origin="", envelope=notice_envelope(text)), to
 
 
 class Attempt:
@@ -136,14 +136,14 @@ class Attempt:
     __slots__ = ("_by", "_connection", "_delivery", "_e", "_head", "_lane", "_left_s", "_more", "_outcome", "_part",
                  "_probing", "_request", "_response", "_started", "_took")  # fmt: skip
 
-    def __init__(self, by: Attempts, destination: str, lane: Held, head: Head, probing: bool) -> None:
+    def __init__(self, by: Attempts, destination: str, lane: LeasedLane, head: Head, probing: bool) -> None:
         self._by = by
         self._lane = lane
         self._head = head
         self._probing = probing
-        self._connection = connection = by.registry.accounts[destination]
+        self._connection = connection = by.accounts.by_name[destination]
         self._e = e = head.said or envelopes.load(head.envelope)
-        bot = by.registry.accounts.get(head.channel)
+        bot = by.accounts.by_name.get(head.channel)
         self._delivery = delivery = envelopes.delivery(
             head, e, destination, lane.number, is_desk=connection.is_desk, bot_id=bot.bot_id if bot else 0
         )
@@ -236,7 +236,7 @@ class Attempt:
         """What is to be written of it."""
         by, head, lane, destination = self._by, self._head, self._lane, self._connection.name
         outcome = self._read()
-        settled = settle(
+        step = next_step(
             outcome,
             more_parts=self._more,
             failed_before=head.tries,
@@ -248,25 +248,25 @@ class Attempt:
         )
         if by.on_attempt is not None:
             by.on_attempt(destination, outcome, self._took, head)
-        line = _line(outcome, settled, head, self._started, self._took, taken_over=lane.taken_over)
-        if settled.verdict in ("ok", "dead"):
+        line = _line(outcome, step, head, self._started, self._took, taken_over=lane.taken_over)
+        if step.verdict in ("ok", "dead"):
             by.ended(head.delivery_id)
-        if settled.verdict in ("ok", "part"):
-            return Finish(verdict=settled.verdict, line=line, standing=head.standing, remote_id=outcome.remote_id)
+        if step.verdict in ("ok", "part"):
+            return Finish(verdict=step.verdict, line=line, progress=head.progress, remote_id=outcome.remote_id)
         log.info(
-            "%s #%s %s: %s (%s) %s", destination, lane.number, head.delivery_id, settled.verdict, outcome.reason,
+            "%s #%s %s: %s (%s) %s", destination, lane.number, head.delivery_id, step.verdict, outcome.reason,
             outcome.words,
         )  # fmt: skip
-        notice: Stored | None = None
+        notice: NewMessage | None = None
         to: tuple[str, ...] = ()
-        if settled.verdict == "dead":
-            notice, to = by.failure_notice(self._delivery, self._e, settled.reason, outcome.words, head.tries + 1)
+        if step.verdict == "dead":
+            notice, to = by.failure_notice(self._delivery, self._e, step.reason, outcome.words, head.tries + 1)
         return Finish(
-            verdict=settled.verdict,
+            verdict=step.verdict,
             line=line,
-            standing=head.standing,
-            delay_ms=int(settled.delay_s * 1000),
-            reason=settled.reason,
+            progress=head.progress,
+            delay_ms=int(step.delay_s * 1000),
+            reason=step.reason,
             words=outcome.words,
             notice=notice,
             notice_to=to,
@@ -295,9 +295,9 @@ def failure_text(texts: Texts, delivery: Delivery, e: Envelope, reason: str, wor
     return texts.notice("failed", number=number, text=text, words=words, reason=reason)
 
 
-def _line(outcome: Outcome, settled: Settled, head: Head, started: float, took: float, *, taken_over: bool) -> bytes:
+def _line(outcome: Outcome, step: NextStep, head: Head, started: float, took: float, *, taken_over: bool) -> bytes:
     """One line of the delivery's log, an attempt with all its fields."""
-    said: dict[str, Any] = {"at": int(started * 1000), "what": settled.verdict, "ms": round(took * 1000)}
+    said: dict[str, Any] = {"at": int(started * 1000), "what": step.verdict, "ms": round(took * 1000)}
     if head.part:
         said["part"] = head.part + 1
     for name in ("reason", "words", "status", "remote_id"):
@@ -305,8 +305,8 @@ def _line(outcome: Outcome, settled: Settled, head: Head, started: float, took: 
             said[name] = value
     if not outcome.certain:
         said["certain"] = False
-    if settled.delay_s:
-        said["next_in_s"] = round(settled.delay_s, 1)
+    if step.delay_s:
+        said["next_in_s"] = round(step.delay_s, 1)
     line = orjson.dumps(said)
     if taken_over:
         first = {"at": int(started * 1000), "what": "taken_over", "certain": False}

@@ -24,8 +24,8 @@ from hiredis import ReplyError
 from msgspec.structs import replace
 
 from relay.contract.errors import StoreUnavailable
-from relay.outbound.slots import Places
-from relay.store.records import Finish, Finished, Head, Held
+from relay.outbound.slots import Slots
+from relay.store.records import Finish, Finished, Head, LeasedLane
 from relay.store.store import Store
 
 log = logging.getLogger("relay.outbound.lane_worker")
@@ -34,8 +34,8 @@ log = logging.getLogger("relay.outbound.lane_worker")
 IDLE_POLL_S = 2.0
 CLAIM_BATCH = 64
 # So many lanes more than places are held, as a share of the places.
-AHEAD = 0.25
-# How soon it is asked again whether every promise of a broken connection has come to its end.
+PREFETCH = 0.25
+# How soon it is asked again whether every reserve of a broken connection has come to its end.
 REGAIN_PAUSE_S = 0.05
 # A long lane gives its slot back after so many messages, so that others get their turn.
 FAIR_SHARE = 10
@@ -53,7 +53,7 @@ class Attempt(Protocol):
         ...
 
 
-Begin = Callable[[Held, Head, bool], Attempt]
+Begin = Callable[[LeasedLane, Head, bool], Attempt]
 """(lane, head, probing) -> the next attempt at it"""
 
 
@@ -108,7 +108,7 @@ class LaneWorker(Worker):
                 default_queue_name=store.key(f"arq:{destination}"),
             ),
             handle_signals=False,
-            max_jobs=concurrency + math.ceil(concurrency * AHEAD),
+            max_jobs=concurrency + math.ceil(concurrency * PREFETCH),
             keep_result=0,
             poll_delay=IDLE_POLL_S,
             job_serializer=orjson.dumps,
@@ -118,11 +118,11 @@ class LaneWorker(Worker):
         self.store = store
         self.destination = destination
         self.name = name
-        self.lanes: dict[str, Held] = {}
+        self.lanes: dict[str, LeasedLane] = {}
         self.healthy = False
         self.state = ""
         self._begin = begin
-        self._places = Places(concurrency)
+        self._slots = Slots(concurrency)
         self._on_finished = on_finished
         self._on_unknown_job = on_unknown_job
         self._sleeper: asyncio.Future[None] | None = None
@@ -130,7 +130,7 @@ class LaneWorker(Worker):
         self._full = False  # the last turn found it holding all the lanes it may
         self._connection = store.wire.connections  # the one whose answers have all come
         self._claiming = asyncio.Lock()
-        self._again: dict[str, tuple[Held, bool]] = {}  # taken anew in mid-turn, and `probing`
+        self._again: dict[str, tuple[LeasedLane, bool]] = {}  # taken anew in mid-turn, and `probing`
         self._promised = 0
         self._last_words: set[asyncio.Task[None]] = set()
 
@@ -142,20 +142,20 @@ class LaneWorker(Worker):
 
     # --- lanes given at acceptance ----------------------------------------------------------------------------------
 
-    def promise(self) -> bool:
-        """Whether a lane may be given to this worker at once; `take` or `unpromise` must follow."""
+    def reserve(self) -> bool:
+        """Whether a lane may be given to this worker at once; `take` or `cancel_reservation` must follow."""
         if self.allow_pick_jobs and self.healthy and len(self.tasks) + self._promised < self.max_jobs:
             self._promised += 1
             return True
         return False
 
-    def unpromise(self) -> None:
+    def cancel_reservation(self) -> None:
         """The lane did not come after all."""
         self._promised -= 1
         if self._full:
             self.ring()
 
-    def take(self, lane: Held) -> None:
+    def take(self, lane: LeasedLane) -> None:
         """Start a lane that acceptance has given to us."""
         if self.allow_pick_jobs:
             self._start(lane, probing=False)
@@ -163,7 +163,7 @@ class LaneWorker(Worker):
             self._last_words.add(task := self.loop.create_task(self._give_back(lane)))
             task.add_done_callback(self._last_words.discard)
 
-    async def _give_back(self, lane: Held) -> None:
+    async def _give_back(self, lane: LeasedLane) -> None:
         try:
             await self.store.release(self.destination, [lane])
         except (StoreUnavailable, ReplyError) as e:
@@ -197,7 +197,7 @@ class LaneWorker(Worker):
     async def stop(self, grace_s: float) -> None:
         """Take nothing new, let what is in flight finish for at most `grace_s`, then stop. Uses up no try."""
         self.allow_pick_jobs = False
-        self._places.close()
+        self._slots.close()
         async with self._claiming:
             pass  # what a claim on its way brings is given back, not begun after we have looked at what is in flight
         if self.tasks:
@@ -242,12 +242,12 @@ class LaneWorker(Worker):
 
     async def _regain(self) -> bool:
         """After a connection that broke: lanes that were given to us in answers that were lost with it. False while one
-        may still be on its way by acceptance; meanwhile no more are promised."""
+        may still be on its way by acceptance; meanwhile no more are reserved."""
         self.healthy = False
         if self._promised:
             return False
         connection = self.store.wire.connections
-        if lanes := await self.store.regain(self.destination, self.name, self.tasks):
+        if lanes := await self.store.reclaim_lost_replies(self.destination, self.name, self.tasks):
             log.info("%s: %d lanes of ours were in answers that got lost", self.destination, lanes)
         self._connection = connection
         return True
@@ -270,7 +270,7 @@ class LaneWorker(Worker):
 
     # --- one lane ---------------------------------------------------------------------------------------------------
 
-    def _start(self, lane: Held, *, probing: bool) -> None:
+    def _start(self, lane: LeasedLane, *, probing: bool) -> None:
         if lane.job in self.tasks:
             # Our own lease ran out while the store was away, and nobody else took the lane: the attempt in flight goes
             # on under the new token. Giving it up would send what has just been sent a second time. Or the old turn has
@@ -298,18 +298,18 @@ class LaneWorker(Worker):
         if self._full:
             self.ring()
 
-    async def _drain_lane(self, lane: Held, probing: bool) -> None:
+    async def _drain_lane(self, lane: LeasedLane, probing: bool) -> None:
         head = lane.head
         done = 0
         while head is not None:
             attempt = self._begin(lane, head, probing)
-            if not await self._places.take():
+            if not await self._slots.take():
                 await self._give_back(self.lanes.get(lane.job, lane))
                 return
             try:
                 await attempt.send()
             finally:
-                self._places.leave()
+                self._slots.release()
             what = attempt.finish()
             done += 1
             go_on = self.allow_pick_jobs and done < FAIR_SHARE and not probing
@@ -329,7 +329,7 @@ class LaneWorker(Worker):
                 lane = replace(lane, taken_over=False)  # only the message in flight when its holder died is in doubt
         self.jobs_complete += 1
 
-    async def _finish(self, lane: Held, head: Head, what: Finish, go_on: bool) -> Finished:
+    async def _finish(self, lane: LeasedLane, head: Head, what: Finish, go_on: bool) -> Finished:
         """Write the result, however long the store is away: what was sent must not be sent again for want of a note."""
         pause = 0.1
         what = what if go_on else replace(what, go_on=False)
@@ -347,7 +347,7 @@ class LaneWorker(Worker):
                 await self.store.wire.pause(pause)
                 pause = min(pause * 2, 2.0)
 
-    async def _bury(self, lane: Held) -> None:
+    async def _bury(self, lane: LeasedLane) -> None:
         did = await self.store.drop_unknown_job(self.destination, lane.job, lane.unknown_job)
         self.jobs_failed += 1
         log.error("%s: unknown job %s became dead letter %s", self.destination, lane.job, did)

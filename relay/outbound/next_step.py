@@ -13,7 +13,7 @@ from relay.outbound.backoff import delay_s
 BEFORE_DEADLINE_S = 2.0
 
 
-class Settled(msgspec.Struct, frozen=True, kw_only=True):
+class NextStep(msgspec.Struct, frozen=True, kw_only=True):
     """`verdict` is what finish.lua or fail.lua takes; `reason` is set for dead letters."""
 
     verdict: str
@@ -21,7 +21,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-def settle(
+def next_step(
     outcome: Outcome,
     *,
     more_parts: bool,
@@ -31,7 +31,7 @@ def settle(
     probing: bool,
     left_s: float | None,
     random: Callable[[], float],
-) -> Settled:
+) -> NextStep:
     """Decide.
 
     `failed_before` counts the failed tries of this part so far, `retries` the further tries allowed, `pause_s(k)` the
@@ -40,21 +40,21 @@ def settle(
     """
     match outcome.verdict:
         case Verdict.ACCEPTED:
-            return Settled(verdict="part" if more_parts else "ok")
+            return NextStep(verdict="part" if more_parts else "ok")
         case Verdict.REJECTED:
-            return Settled(verdict="dead", reason=outcome.reason or "rejected")
+            return NextStep(verdict="dead", reason=outcome.reason or "rejected")
         case Verdict.CREDENTIALS:
-            return Settled(verdict="credentials", reason=outcome.reason)
+            return NextStep(verdict="credentials", reason=outcome.reason)
         case Verdict.RETRY:
             pass
     failed = failed_before + 1
     delay = delay_s(pause_s(failed), random, outcome.retry_after_s)
     if probing:
-        return Settled(verdict="retry", delay_s=delay)
+        return NextStep(verdict="retry", delay_s=delay)
     if failed > retries:
-        return Settled(verdict="dead", reason=outcome.reason or "gave_up")
+        return NextStep(verdict="dead", reason=outcome.reason or "gave_up")
     if left_s is not None and delay > left_s - BEFORE_DEADLINE_S:
         delay = left_s - BEFORE_DEADLINE_S
         if delay < 1.0:
-            return Settled(verdict="dead", reason="deadline")
-    return Settled(verdict="retry", delay_s=delay)
+            return NextStep(verdict="dead", reason="deadline")
+    return NextStep(verdict="retry", delay_s=delay)

@@ -12,7 +12,7 @@ import asyncio
 from collections import deque
 
 
-class Places:
+class Slots:
     """First come, first served."""
 
     def __init__(self, count: int) -> None:
@@ -21,7 +21,7 @@ class Places:
         self._closed = False
 
     async def take(self) -> bool:
-        """Wait for a place. False, then or later, once it is closed: there is none to `leave`."""
+        """Wait for a place. False, then or later, once it is closed: there is none to `release`."""
         if self._closed:
             return False
         if self._free:
@@ -33,10 +33,10 @@ class Places:
             return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.result():
-                self.leave()  # it was given to us in the very moment
+                self.release()  # it was given to us in the very moment
             raise
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give a place back."""
         while self._waiting:
             turn = self._waiting.popleft()

@@ -18,7 +18,7 @@ SECRET_TAIL = "<secret>"  # noqa: S105 - the word in a spec, no secret
 
 
 @dataclass(slots=True, kw_only=True)
-class Connection:
+class Account:
     """One account in use: its bridge and what the core knows about it. `base` is where the other side reaches us."""
 
     name: str
@@ -52,28 +52,28 @@ class Connection:
 
 
 @dataclass(slots=True, kw_only=True)
-class Registry:
+class Accounts:
     """All accounts, and who is connected with whom.
 
     `panels` are the relay's own desks: they have a name and channels, so an answer can come from one, but no bridge and
     no lane. They are no accounts, and never in `desks_of`.
     """
 
-    accounts: dict[str, Connection]
+    by_name: dict[str, Account]
     desks_of: dict[str, tuple[str, ...]]  # by channel: whom its messages are delivered to
     channels_of: dict[str, tuple[str, ...]]  # by desk, panels too
     panels: tuple[str, ...] = ()
     kinds: dict[str, type[Bridge[Any]]] = field(default_factory=dict)
 
-    def channels(self) -> list[Connection]:
-        return [a for a in self.accounts.values() if not a.is_desk]
+    def channels(self) -> list[Account]:
+        return [a for a in self.by_name.values() if not a.is_desk]
 
     def panels_of(self, channel: str) -> tuple[str, ...]:
         """The panels that show a channel."""
         return tuple(p for p in self.panels if channel in self.channels_of[p])
 
-    def desks(self) -> list[Connection]:
-        return [a for a in self.accounts.values() if a.is_desk]
+    def desks(self) -> list[Account]:
+        return [a for a in self.by_name.values() if a.is_desk]
 
 
 def sandbox_url(origin: str, name: str) -> str:
@@ -89,7 +89,7 @@ def build(
     keys: Sequence[str],
     local_origin: str,
     public_url: str,
-) -> Registry:
+) -> Accounts:
     """Build every bridge. `local_origin` is where this machine reaches our own web server: sandboxes live there."""
     accounts = {}
     for name, entry in config.accounts.items():
@@ -97,7 +97,7 @@ def build(
         sandboxed = settings.sandboxed
         url = sandbox_url(local_origin, name) if sandboxed else settings.url.rstrip("/")
         bridge = kinds[entry.kind](settings, BridgeContext(name=name, texts=texts, url=url))
-        accounts[name] = Connection(
+        accounts[name] = Account(
             name=name,
             role=entry.role,
             bridge=bridge,
@@ -105,8 +105,8 @@ def build(
             base=local_origin if sandboxed else public_url,
             secrets=hook_secrets(keys, name),
         )
-    return Registry(
-        accounts=accounts,
+    return Accounts(
+        by_name=accounts,
         desks_of={c: tuple(config.desks_for(c)) for c, a in accounts.items() if not a.is_desk},
         channels_of={
             d: tuple(config.channels_for(d)) for d in (*(d for d, a in accounts.items() if a.is_desk), *config.panels)

@@ -9,16 +9,19 @@ from relay.store.records import ContactCard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """`comment_id` is set for the answer to a comment, `once` then names the claim on it. `deadline_ms` 0: none."""
+class ReplyPath:
+    """`comment_id` is set for the answer to a comment, `single_use_key` then names the claim on it.
+
+    `deadline_ms`: ms since the epoch; 0: none.
+    """
 
     comment_id: str = ""
-    once: str = ""
+    single_use_key: str = ""
     deadline_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoWay:
+class CannotReply:
     """A notice's name and facts."""
 
     notice: str
@@ -30,7 +33,7 @@ def once_key(channel: str, comment_id: str) -> str:
     return f"once:comment:{channel}:{comment_id}"
 
 
-def way(card: ContactCard, limits: Limits, now_ms: int, *, comment_answered: bool) -> Way | NoWay:
+def reply_path(card: ContactCard, limits: Limits, now_ms: int, *, comment_answered: bool) -> ReplyPath | CannotReply:
     """Decide where an answer goes.
 
     The last thing the customer did is what is answered: a comment, once and within its window, or a direct message. A
@@ -40,21 +43,21 @@ def way(card: ContactCard, limits: Limits, now_ms: int, *, comment_answered: boo
     closes = card.dm_ms + window_ms if window_ms and card.dm_ms else 0
     # A window that has closed by our reckoning is no reason not to try: only the channel knows for certain. But no
     # retry goes past one that is still open.
-    direct = Way(deadline_ms=closes if closes > now_ms else 0)
+    direct = ReplyPath(deadline_ms=closes if closes > now_ms else 0)
     direct_open = bool(card.dm_ms) and (not window_ms or closes > now_ms)
     if card.last_kind == "comment" and card.comment_id:
         comment_ms = int((limits.comment_window_s or 0) * 1000)
         in_time = not comment_ms or now_ms < card.comment_ms + comment_ms
         if in_time and not comment_answered:
-            return Way(
+            return ReplyPath(
                 comment_id=card.comment_id,
-                once=once_key(card.contact.channel, card.comment_id),
+                single_use_key=once_key(card.contact.channel, card.comment_id),
                 deadline_ms=card.comment_ms + comment_ms if comment_ms else 0,
             )
         if direct_open:
             return direct
         if comment_answered:
-            return NoWay(notice="comment_already_answered", facts=(("number", str(card.contact.id)),))
+            return CannotReply(notice="comment_already_answered", facts=(("number", str(card.contact.id)),))
         hours = str(round(comment_ms / 3_600_000))
-        return NoWay(notice="comment_too_old", facts=(("number", str(card.contact.id)), ("hours", hours)))
+        return CannotReply(notice="comment_too_old", facts=(("number", str(card.contact.id)), ("hours", hours)))
     return direct

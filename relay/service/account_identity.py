@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from relay.contract import Http, Identified, Texts
 from relay.contract.errors import RelayError, StoreUnavailable
 from relay.inbound.intake import Intake
-from relay.routing.accounts import Connection, Registry
+from relay.routing.accounts import Account, Accounts
 from relay.service.announcer import Announcer
 from relay.store.store import Store
 
@@ -25,7 +25,7 @@ class Identities:
 
     def __init__(
         self,
-        registry: Registry,
+        accounts: Accounts,
         store: Store,
         senders: Mapping[str, Http],
         texts: Texts,
@@ -33,31 +33,31 @@ class Identities:
         intake: Intake,
         announcer: Announcer,
     ) -> None:
-        self.registry = registry
+        self.accounts = accounts
         self.store = store
         self.senders = senders
         self.texts = texts
         self.intake = intake
         self.announcer = announcer
-        self._silent = {c.name for c in registry.accounts.values() if isinstance(c.bridge, Identified)}
+        self._silent = {c.name for c in accounts.by_name.values() if isinstance(c.bridge, Identified)}
 
     async def at_start(self) -> None:
         """Ask everybody, for a few seconds at most."""
         try:
             async with asyncio.timeout(AT_START_S):
-                await self.look()
+                await self.check()
         except TimeoutError:
             log.info("not every account has said who it is; asked again later")
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Ask everybody; trouble with one is a line in the log."""
-        await asyncio.gather(*(self._one(c) for c in self.registry.accounts.values()))
+        await asyncio.gather(*(self._one(c) for c in self.accounts.by_name.values()))
 
     async def look_again(self) -> None:
         """Ask those who have not answered since this process started: until then nobody knows whose they are."""
-        await asyncio.gather(*(self._one(self.registry.accounts[name]) for name in sorted(self._silent)))
+        await asyncio.gather(*(self._one(self.accounts.by_name[name]) for name in sorted(self._silent)))
 
-    async def _one(self, connection: Connection) -> None:
+    async def _one(self, connection: Account) -> None:
         bridge = connection.bridge
         if not isinstance(bridge, Identified):
             return
@@ -76,7 +76,7 @@ class Identities:
         text = self.texts.notice(OTHER_ACCOUNT, account=connection.name, expected=expected, found=found)
         log.error("%s Put its own key back, or `relay resume %s` if the new account is meant.", text, connection.name)
         await self.store.pause(connection.name, OTHER_ACCOUNT, text)
-        for desk in self.registry.desks_of.get(connection.name, ()):
+        for desk in self.accounts.desks_of.get(connection.name, ()):
             seen = f"seen:identity:{connection.name}:{found}:{desk}"
             await self.intake.tell(desk, text, 0, seen=seen, seen_ttl_s=3600)
 
@@ -84,4 +84,4 @@ class Identities:
         """The key is its own account's: if it was stopped for another's, it goes on."""
         if (await self.store.destination(name)).paused == OTHER_ACCOUNT:
             await self.store.resume(name)
-            await self.announcer.news(name, "resumed", "")
+            await self.announcer.state_change(name, "resumed", "")

@@ -8,7 +8,7 @@ import logging
 from relay.contract import Texts
 from relay.contract.errors import StoreUnavailable
 from relay.inbound.intake import Intake
-from relay.routing.accounts import Registry
+from relay.routing.accounts import Accounts
 from relay.store.store import Store
 
 log = logging.getLogger("relay.service.announcer")
@@ -21,14 +21,14 @@ QUIET_S = 60.0
 class Announcer:
     """Puts news about one account to all desks but itself, once."""
 
-    def __init__(self, registry: Registry, store: Store, texts: Texts, intake: Intake) -> None:
-        self.registry = registry
+    def __init__(self, accounts: Accounts, store: Store, texts: Texts, intake: Intake) -> None:
+        self.accounts = accounts
         self.store = store
         self.texts = texts
         self.intake = intake
         self._held_back: dict[tuple[str, str], asyncio.Task[None]] = {}
 
-    async def news(self, account: str, what: str, words: str) -> None:
+    async def state_change(self, account: str, what: str, words: str) -> None:
         """`what`: paused (credentials), opened, closed, resumed.
 
         An account that goes back and forth is not told each time; but what people heard last must be true, so news
@@ -45,7 +45,7 @@ class Announcer:
         facts = {"account": account} if notice == "resumed" else {"account": account, "words": words}
         text = self.texts.notice(notice, **facts)
         told = False
-        for desk in self.registry.desks():
+        for desk in self.accounts.desks():
             if desk.name == account:
                 continue
             try:

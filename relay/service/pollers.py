@@ -12,7 +12,7 @@ from hiredis import ReplyError
 from relay.contract import CatchingUp, Http, Polling
 from relay.contract.errors import RelayError
 from relay.inbound.intake import Intake
-from relay.routing.accounts import Connection, Registry
+from relay.routing.accounts import Account, Accounts
 from relay.store.store import Store, StoreMemory
 
 log = logging.getLogger("relay.service.pollers")
@@ -26,9 +26,9 @@ class Pollers:
     """Runs what `Polling` and `CatchingUp` bridges ask for."""
 
     def __init__(
-        self, registry: Registry, store: Store, senders: Mapping[str, Http], intake: Intake, holder: str
+        self, accounts: Accounts, store: Store, senders: Mapping[str, Http], intake: Intake, holder: str
     ) -> None:
-        self.registry = registry
+        self.accounts = accounts
         self.store = store
         self.senders = senders
         self.intake = intake
@@ -37,13 +37,13 @@ class Pollers:
     def all(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """(name, coroutine) of every poller of this deployment."""
         found: list[tuple[str, Coroutine[Any, Any, None]]] = []
-        for connection in self.registry.accounts.values():
+        for connection in self.accounts.by_name.values():
             bridge = connection.bridge
             if (isinstance(bridge, Polling) and bridge.polls()) or isinstance(bridge, CatchingUp):
                 found.append((f"poller {connection.name}", self._run(connection)))
         return found
 
-    async def _run(self, connection: Connection) -> None:
+    async def _run(self, connection: Account) -> None:
         """For ever: hold the lease, catch up, then poll if the settings ask for it, else catch up again after a while;
         back off on trouble."""
         bridge, pause = connection.bridge, FIRST_PAUSE_S
@@ -51,7 +51,7 @@ class Pollers:
         http = self.senders[connection.name]
         while True:
             try:
-                if not await self.store.hold(f"poll:{connection.name}", self.holder, LEASE_S):
+                if not await self.store.try_lease(f"poll:{connection.name}", self.holder, LEASE_S):
                     await asyncio.sleep(LEASE_S / 3)
                     continue
                 async with asyncio.TaskGroup() as group:
@@ -78,5 +78,5 @@ class Pollers:
     async def _renew(self, name: str) -> None:
         while True:
             await asyncio.sleep(LEASE_S / 3)
-            if not await self.store.hold(f"poll:{name}", self.holder, LEASE_S):
+            if not await self.store.try_lease(f"poll:{name}", self.holder, LEASE_S):
                 raise RelayError("another process polls now")

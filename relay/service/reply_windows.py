@@ -6,19 +6,19 @@ import time
 
 from relay.contract import Texts
 from relay.inbound.intake import Intake
-from relay.routing.accounts import Registry
-from relay.routing.reply_path import Way, way
+from relay.routing.accounts import Accounts
+from relay.routing.reply_path import ReplyPath, reply_path
 from relay.store.records import ContactCard
 from relay.store.store import Store
 
 LOOK_EVERY_S = 60.0
 
 
-class Windows:
+class ReplyWindowWatch:
     """Looks for unanswered customers whose reply window closes within `warn_before_s`."""
 
-    def __init__(self, registry: Registry, store: Store, texts: Texts, intake: Intake, warn_before_s: float) -> None:
-        self.registry = registry
+    def __init__(self, accounts: Accounts, store: Store, texts: Texts, intake: Intake, warn_before_s: float) -> None:
+        self.accounts = accounts
         self.store = store
         self.texts = texts
         self.intake = intake
@@ -28,10 +28,10 @@ class Windows:
         """Tell every desk of the route, once per message that waits."""
         now = int(time.time() * 1000)
         spans = set()
-        for channel in self.registry.channels():
+        for channel in self.accounts.channels():
             limits = channel.bridge.spec.limits
             spans |= {int(s * 1000) for s in (limits.reply_window_s, limits.comment_window_s) if s}
-        if not spans or not self.warn_before_ms or not await self.store.hold("windows", holder, LOOK_EVERY_S):
+        if not spans or not self.warn_before_ms or not await self.store.try_lease("windows", holder, LOOK_EVERY_S):
             return
         for span in spans:
             # Only those whose last activity is between "the window has just closed" and "closes within warn_before".
@@ -41,14 +41,14 @@ class Windows:
                     await self._warn(card, now)
 
     async def _warn(self, card: ContactCard, now: int) -> None:
-        channel = self.registry.accounts.get(card.contact.channel)
+        channel = self.accounts.by_name.get(card.contact.channel)
         if channel is None or card.answered_ms >= card.last_ms or card.closed:
             return
-        chosen = way(card, channel.bridge.spec.limits, now, comment_answered=False)
-        left_ms = chosen.deadline_ms - now if isinstance(chosen, Way) and chosen.deadline_ms else 0
+        chosen = reply_path(card, channel.bridge.spec.limits, now, comment_answered=False)
+        left_ms = chosen.deadline_ms - now if isinstance(chosen, ReplyPath) and chosen.deadline_ms else 0
         if not 0 < left_ms <= self.warn_before_ms:
             return
         text = self.texts.notice("window_closing", number=card.contact.id, left=left_ms / 1000)
-        for desk in self.registry.desks_of[channel.name]:
+        for desk in self.accounts.desks_of[channel.name]:
             seen = f"seen:window:{card.contact.id}:{card.last_ms}:{desk}"
             await self.intake.tell(desk, text, card.contact.id, seen=seen)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from relay.config.settings import Delivery
 from relay.contract import Http, Probing
 from relay.contract.errors import RelayError
-from relay.routing.accounts import Registry
+from relay.routing.accounts import Accounts
 from relay.service.announcer import Announcer
 from relay.store.store import Store
 
@@ -27,13 +27,13 @@ class Resumer:
 
     def __init__(
         self,
-        registry: Registry,
+        accounts: Accounts,
         store: Store,
         senders: Mapping[str, Http],
         announcer: Announcer,
         delivery: Delivery,
     ) -> None:
-        self.registry = registry
+        self.accounts = accounts
         self.store = store
         self.senders = senders
         self.announcer = announcer
@@ -42,10 +42,10 @@ class Resumer:
 
     async def look(self, holder: str) -> None:
         """Ask about every destination whose time has come."""
-        paused = await self.store.paused_for_credentials(list(self.registry.accounts))
+        paused = await self.store.paused_for_credentials(list(self.accounts.by_name))
         for name in set(self._next) - paused:
             del self._next[name]
-        if not paused or not await self.store.hold("resumer", holder, 10.0):
+        if not paused or not await self.store.try_lease("resumer", holder, 10.0):
             return
         now = time.monotonic()
         for name in paused:
@@ -56,7 +56,7 @@ class Resumer:
                 self._next[name] = (asked + 1, now + self._pause_s(asked + 2))
                 if await self._content(name):
                     await self.store.resume(name)
-                    await self.announcer.news(name, "resumed", "")
+                    await self.announcer.state_change(name, "resumed", "")
 
     def _pause_s(self, number: int) -> float:
         if self.breaker is not None:
@@ -64,7 +64,7 @@ class Resumer:
         return min(DEFAULT_FIRST_S * 2.0 ** min(number - 1, 20), DEFAULT_MAX_S)
 
     async def _content(self, name: str) -> bool:
-        bridge = self.registry.accounts[name].bridge
+        bridge = self.accounts.by_name[name].bridge
         if not isinstance(bridge, Probing):
             return True
         try:

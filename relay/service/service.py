@@ -23,11 +23,11 @@ from hiredis import ReplyError
 from relay.config.load import Config
 from relay.contract import Bridge, Check, Http, Probing, Provisioning, Reclaiming, Sandbox, SandboxOptions
 from relay.contract.errors import RelayError, StoreUnavailable
-from relay.contract.model import Attachment, Outcome, Warned
+from relay.contract.model import AccountWarning, Attachment, Outcome
 from relay.inbound.contact_lookup import ContactLookup
 from relay.inbound.desk_commands import DeskCommands
 from relay.inbound.front import Front
-from relay.inbound.handover import Handing
+from relay.inbound.handover import Handover
 from relay.inbound.hooks import Hooks
 from relay.inbound.intake import Intake
 from relay.media.fetcher import Fetcher
@@ -38,11 +38,11 @@ from relay.observe.metrics import Metrics
 from relay.observe.readiness import Readiness
 from relay.outbound.attempt import Attempts
 from relay.outbound.lane_worker import LaneWorker, is_gone, worker_id
-from relay.routing.accounts import Connection, Registry, build
+from relay.routing.accounts import Account, Accounts, build
 from relay.service.account_identity import Identities
 from relay.service.announcer import Announcer
 from relay.service.pollers import Pollers
-from relay.service.reply_windows import LOOK_EVERY_S, Windows
+from relay.service.reply_windows import LOOK_EVERY_S, ReplyWindowWatch
 from relay.service.resumer import Resumer
 from relay.store.records import Breaker, Finished, Head
 from relay.store.server.address import StoreAddress
@@ -64,7 +64,7 @@ UNKNOWN_EVERY_S = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class ProcessRole:
     """Which halves this process is. `only`: the destinations it works for; None: all."""
 
     web: bool = True
@@ -104,7 +104,7 @@ class Service:
     """One process. Build it, `await start()`, and later `await stop()`."""
 
     def __init__(
-        self, config: Config, kinds: Mapping[str, type[Bridge[Any]]], keys: Sequence[str], parts: Parts
+        self, config: Config, kinds: Mapping[str, type[Bridge[Any]]], keys: Sequence[str], parts: ProcessRole
     ) -> None:
         self.config = config
         self.kinds = kinds
@@ -113,8 +113,8 @@ class Service:
         self.name = worker_id()
         self.metrics = Metrics()
         self.texts = Templates(config.locale, config.templates_dir)
-        self.handing = Handing(self.name)
-        self.workers: dict[str, LaneWorker] = self.handing.workers
+        self.handover = Handover(self.name)
+        self.workers: dict[str, LaneWorker] = self.handover.workers
         self.senders: dict[str, Sender] = {}
         self.sandboxes: dict[str, Sandbox] = {}
         self.address = ""
@@ -146,7 +146,7 @@ class Service:
         if report.must_refuse and self._embedded is None:
             raise StoreUnavailable(report.must_refuse)
         self.warnings += [f"store: {c.what}: {c.found}. {c.remedy}" for c in report.checks if c.ok is False]
-        self.registry: Registry = build(
+        self.accounts: Accounts = build(
             config,
             self.kinds,
             self.texts,
@@ -154,18 +154,18 @@ class Service:
             local_origin=origin,
             public_url=config.public_url or origin,
         )
-        for name in await self.store.orphans(self.registry.accounts):
+        for name in await self.store.orphans(self.accounts.by_name):
             self.warnings.append(
                 f'store: messages wait for "{name}", which is not in {config.path.name}. Put it back to send them.'
             )
-        for connection in self.registry.channels():
+        for connection in self.accounts.channels():
             connection.bot_id = await self.store.bot_id(connection.name, connection.configured_bot_id)
         self.media = MediaStore(config.data_dir / "media")
         await self.media.prepare()
         self.fetcher = Fetcher(
             self.media.incoming,
             # Files of customers in our own sandboxes are on this very server.
-            allow_private=[origin] if any(c.settings.sandboxed for c in self.registry.accounts.values()) else (),
+            allow_private=[origin] if any(c.settings.sandboxed for c in self.accounts.by_name.values()) else (),
             timeout_s=config.media.fetch_timeout,
         )
         self._build_senders()
@@ -173,7 +173,7 @@ class Service:
         self.readiness = Readiness(
             self.store,
             self.metrics,
-            list(self.registry.accounts),
+            list(self.accounts.by_name),
             lambda: list(self.workers.values()),
             expects_workers=self.parts.workers,
             name=self.name,
@@ -211,7 +211,7 @@ class Service:
         return self.address
 
     def _build_senders(self) -> None:
-        for name in self.registry.accounts:
+        for name in self.accounts.by_name:
             self.senders[name] = Sender(
                 timeout_s=self.config.delivery.timeout,
                 limit=self.config.delivery.concurrency,
@@ -220,41 +220,41 @@ class Service:
 
     def link_file(self, destination: str, attachment: Attachment) -> str:
         """A signed address of a file we hold, as this destination reaches us."""
-        base = self.registry.accounts[destination].base
+        base = self.accounts.by_name[destination].base
         return base + media_path(self.keys, attachment.file_id, destination, attachment.filename)
 
     def _build_intake(self) -> None:
-        commands = DeskCommands(self.registry, self.store, self.texts, ring=self.ring)
+        commands = DeskCommands(self.accounts, self.store, self.texts, wake_workers=self.wake_workers)
         self.intake = Intake(
-            self.registry,
+            self.accounts,
             self.store,
             self.texts,
             self.media,
             commands,
-            ring=self.ring,
-            on_warned=self._on_warned,
-            handing=self.handing,
+            wake_workers=self.wake_workers,
+            on_account_warning=self._on_warned,
+            handover=self.handover,
         )
-        self.announcer = Announcer(self.registry, self.store, self.texts, self.intake)
+        self.announcer = Announcer(self.accounts, self.store, self.texts, self.intake)
         self.identities = Identities(
-            self.registry, self.store, self.senders, self.texts, intake=self.intake, announcer=self.announcer
+            self.accounts, self.store, self.senders, self.texts, intake=self.intake, announcer=self.announcer
         )
-        self.resumer = Resumer(self.registry, self.store, self.senders, self.announcer, self.config.delivery)
+        self.resumer = Resumer(self.accounts, self.store, self.senders, self.announcer, self.config.delivery)
 
     async def _start_web(self, origin: str) -> None:
         config = self.config
         lookups = {
-            d.name: ContactLookup(self.registry, self.store, d.name, self.link_file) for d in self.registry.desks()
+            d.name: ContactLookup(self.accounts, self.store, d.name, self.link_file) for d in self.accounts.desks()
         }
         hooks = Hooks(
-            self.registry,
+            self.accounts,
             self.intake,
             lookups,
             self.metrics,
             max_body=config.max_body,
             spool=self.media.incoming,
         )
-        for connection in self.registry.accounts.values():
+        for connection in self.accounts.by_name.values():
             if connection.settings.sandboxed:
                 self.sandboxes[connection.name] = connection.bridge.sandbox(
                     SandboxOptions(
@@ -271,7 +271,7 @@ class Service:
             hooks=hooks,
             routes=[
                 *media_routes(self.media, self.keys, max_age_s=int(config.media.links)),
-                *page_routes(self.registry, self.sandboxes, self.texts, self.readiness),
+                *page_routes(self.accounts, self.sandboxes, self.texts, self.readiness),
             ],
             readiness=self.readiness,
             metrics=self.metrics,
@@ -287,7 +287,7 @@ class Service:
         config = self.config
         senders: Mapping[str, Http] = self.senders
         attempts = Attempts(
-            self.registry,
+            self.accounts,
             self.store,
             self.texts,
             senders,
@@ -296,7 +296,7 @@ class Service:
             pause_s=config.delivery.pause_s,
             on_attempt=self._count_attempt,
         )
-        for name in self.parts.only if self.parts.only is not None else self.registry.accounts:
+        for name in self.parts.only if self.parts.only is not None else self.accounts.by_name:
             worker = LaneWorker(
                 self.store,
                 name,
@@ -308,15 +308,15 @@ class Service:
             self.workers[name] = worker
             self._worker_tasks.add(self._spawn(worker.async_run(), f"worker {name}"))
         await self._revive()
-        self._bell = bell(self.store, lambda destination: self.ring((destination,)))
+        self._bell = bell(self.store, lambda destination: self.wake_workers((destination,)))
         await self._bell.start()
-        pollers = Pollers(self.registry, self.store, self.senders, self.intake, self.name)
+        pollers = Pollers(self.accounts, self.store, self.senders, self.intake, self.name)
         self._spawn(self._every(SWEEP_EVERY_S, self._sweep), "sweeper")
         self._spawn(self._every(PURGE_EVERY_S, self._purge_media), "media purge")
         self._spawn(self._every(2.0, lambda: self.resumer.look(self.name)), "resumer")
-        self._spawn(self._every(IDENTITY_EVERY_S, self.identities.look), "identities")
+        self._spawn(self._every(IDENTITY_EVERY_S, self.identities.check), "identities")
         self._spawn(self._every(UNKNOWN_EVERY_S, self.identities.look_again), "identities not known yet")
-        windows = Windows(self.registry, self.store, self.texts, self.intake, config.delivery.warn_before)
+        windows = ReplyWindowWatch(self.accounts, self.store, self.texts, self.intake, config.delivery.warn_before)
         self._spawn(self._every(LOOK_EVERY_S, lambda: windows.look(self.name)), "windows")
         for task_name, poll in pollers.all():
             self._spawn(poll, task_name)
@@ -334,7 +334,7 @@ class Service:
 
     # --- while it runs ---------------------------------------------------------------------------------------------
 
-    def ring(self, destinations: Sequence[str]) -> None:
+    def wake_workers(self, destinations: Sequence[str]) -> None:
         """Wake our own workers of these destinations."""
         for name in destinations:
             if (worker := self.workers.get(name)) is not None:
@@ -345,17 +345,17 @@ class Service:
         self.metrics.attempt(destination, outcome, took, age_s)
 
     def _on_finished(self, destination: str, head: Head, finished: Finished, words: str) -> None:
-        self.ring(finished.woken)
-        if finished.news:
-            self._spawn(self.announcer.news(destination, finished.news, words), "announcement")
+        self.wake_workers(finished.woken)
+        if finished.state_change:
+            self._spawn(self.announcer.state_change(destination, finished.state_change, words), "announcement")
         if finished.state == "failed" and finished.status != "stale":
             self._spawn(self.announcer.early_failure(head.delivery_id), "announcement")
 
-    def _on_warned(self, connection: Connection, event: Warned) -> None:
+    def _on_warned(self, connection: Account, event: AccountWarning) -> None:
         if isinstance(connection.bridge, Reclaiming):
             self._spawn(self._reclaim(connection, connection.bridge), f"reclaim {connection.name}")
 
-    async def _reclaim(self, connection: Connection, bridge: Reclaiming) -> None:
+    async def _reclaim(self, connection: Account, bridge: Reclaiming) -> None:
         try:
             for check in await bridge.reclaim(self.senders[connection.name], connection.hooks()):
                 log.warning("%s: %s: %s %s", connection.name, check.what, check.found, check.remedy)
@@ -368,10 +368,10 @@ class Service:
         dead = [w for w in await self.store.known_workers() if w != self.name and is_gone(w)]
         if dead:
             for name in self.workers:
-                if lanes := await self.store.revive(name, dead):
+                if lanes := await self.store.free_dead_workers_lanes(name, dead):
                     log.warning("%s: %d lanes of a process that died go on", name, lanes)
             for worker in dead:
-                await self.store.forget(worker)
+                await self.store.unregister(worker)
 
     async def _sweep(self) -> None:
         for name, worker in self.workers.items():
@@ -380,7 +380,7 @@ class Service:
                 worker.ring()
 
     async def _purge_media(self) -> None:
-        if await self.store.hold("purge", self.name, PURGE_EVERY_S / 2):
+        if await self.store.try_lease("purge", self.name, PURGE_EVERY_S / 2):
             await self.media.purge(self.config.retention)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
@@ -393,7 +393,7 @@ class Service:
 
     async def _provision_and_say(self) -> None:
         """Register our hook addresses, and say what would not work; neither stops anything."""
-        for connection in self.registry.accounts.values():
+        for connection in self.accounts.by_name.values():
             name, http = connection.name, self.senders[connection.name]
             for check in (*await provision_one(connection, http), *await probe_one(connection, http)):
                 if check.ok is False:
@@ -425,7 +425,7 @@ class Service:
             await self._bell.stop()
         if hasattr(self, "store"):
             with contextlib.suppress(StoreUnavailable):
-                await self.store.forget(self.name)
+                await self.store.unregister(self.name)
             await self.store.stop()
         if self._embedded is not None:
             await self._embedded.stop()
@@ -440,7 +440,7 @@ async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
         await asyncio.wait(tasks, timeout=5.0)
 
 
-async def provision_one(connection: Connection, http: Http) -> list[Check]:
+async def provision_one(connection: Account, http: Http) -> list[Check]:
     """What registering this account's hooks came to; [] where the system has no such thing."""
     if not isinstance(connection.bridge, Provisioning):
         return []
@@ -450,7 +450,7 @@ async def provision_one(connection: Connection, http: Http) -> list[Check]:
         return [Check(ok=False, what="hook address", found=str(e), remedy="`relay doctor` tells more")]
 
 
-async def probe_one(connection: Connection, http: Http) -> list[Check]:
+async def probe_one(connection: Account, http: Http) -> list[Check]:
     """Whether this account would work; [] where the system cannot be asked."""
     if not isinstance(connection.bridge, Probing):
         return []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from relay.store.envelope import Envelope
 
 
-class Stored(msgspec.Struct, frozen=True, kw_only=True):
+class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
     """What a message is kept as: the envelope without what the store keeps in fields of its own.
 
     `content` is what is said, as JSON-ready dicts (see `relay.store.envelope`).
@@ -47,12 +47,12 @@ class Head(msgspec.Struct, kw_only=True):
     said: Envelope | None = None  # what `envelope` says, where that is known without reading it
 
     @property
-    def standing(self) -> str:
+    def progress(self) -> str:
         """What an attempt changes, as finish.lua compares it: parts accepted / tries failed."""
         return f"{self.part}/{self.tries}"
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True):
+class LeasedLane(msgspec.Struct, frozen=True, kw_only=True):
     """A lane that this worker holds. `unknown_job` carries the payload of a job that is none of ours."""
 
     number: int
@@ -64,14 +64,15 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """What `accept` did. `fresh` is False for a repeat; `taken` names who used up a "once"."""
+    """What `accept` did. `fresh` is False for a repeat; `already_answered_by` names the message that claimed a
+    single-use key."""
 
     fresh: bool
     number: int
     message_id: str
     woken: tuple[str, ...] = ()
-    held: tuple[tuple[str, Held], ...] = ()  # (destination, lane) that were given to `taker` at once
-    taken: str = ""
+    held: tuple[tuple[str, LeasedLane], ...] = ()  # (destination, lane) that were given to the worker at once
+    already_answered_by: str = ""
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +81,7 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     next_due_ms: int  # -1: nothing is waiting
     now_ms: int
     state: str
-    lanes: tuple[Held, ...]
+    lanes: tuple[LeasedLane, ...]
 
 
 class Finish(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,13 +89,13 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
 
     verdict: str
     line: bytes = b""
-    standing: str = ""  # `Head.standing` of what was attempted: an attempt is not written down twice. "": not checked
+    progress: str = ""  # `Head.progress` of what was attempted: an attempt is not written down twice. "": not checked
     delay_ms: int = 0
     remote_id: str = ""
     reason: str = ""
     words: str = ""
     go_on: bool = True
-    notice: Stored | None = None
+    notice: NewMessage | None = None
     notice_to: tuple[str, ...] = ()
 
 
@@ -103,7 +104,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
 
     status: str
     state: str
-    news: str
+    state_change: str
     woken: tuple[str, ...]
     head: Head | None = None
     due_ms: int = 0
@@ -137,7 +138,7 @@ class ContactCard(msgspec.Struct, frozen=True, kw_only=True):
         return self.closed_ms > max(self.last_ms, self.answered_ms)
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery as it stands."""
 
     id: str
@@ -156,7 +157,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     dropped_ms: int = 0
 
 
-class Journal(msgspec.Struct, frozen=True, kw_only=True):
+class MessageRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A message as it stands, with its deliveries."""
 
     id: str
@@ -166,7 +167,7 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     envelope: dict[str, Any]
     raw: bytes
-    records: tuple[Record, ...]
+    records: tuple[DeliveryRecord, ...]
 
 
 @dataclass(slots=True)

@@ -25,18 +25,18 @@ from relay.store.records import (
     Breaker,
     Claimed,
     ContactCard,
+    DeliveryRecord,
     Destination,
     Finish,
     Finished,
     Head,
-    Held,
-    Journal,
-    Record,
-    Stored,
+    LeasedLane,
+    MessageRecord,
+    NewMessage,
 )
 from relay.store.server import connecting as connections
 from relay.store.server.address import StoreAddress
-from relay.store.server.pipeline import Wire
+from relay.store.server.pipeline import StorePipeline
 
 # Each script with the parts it needs: what stands in a script is built anew in every call.
 SCRIPTS = {
@@ -130,7 +130,7 @@ class Store:
         self._retention = b"%d" % self.retention_ms
         self._lease = b"%d" % self.lease_ms
         self._breaker = tuple(b"%d" % n for n in (b.failures, b.lanes, b.first_ms, b.max_ms))
-        self.wire = Wire(connections.locator(where), scripts=load_scripts(), timeout_s=timeout_s)
+        self.wire = StorePipeline(connections.locator(where), scripts=load_scripts(), timeout_s=timeout_s)
         self._redis: aioredis.Redis | None = None
         self._bell = b"1" if tell_others else b"0"
 
@@ -166,7 +166,7 @@ class Store:
 
     async def accept(
         self,
-        message: Stored,
+        message: NewMessage,
         to: Sequence[str],
         *,
         seen: str = "",
@@ -177,12 +177,12 @@ class Store:
         username: str = "",
         name: str = "",
         comment_id: str = "",
-        once: str = "",
-        taker: str = "",
-        takes: Sequence[str] = (),
+        single_use_key: str = "",
+        worker: str = "",
+        handover_to: Sequence[str] = (),
     ) -> Accepted:
         """Accept one message durably. With `number` None the contact is found, or made, by channel and remote user;
-        then the worker `taker` may be given the lanes of the destinations `takes` at once, as if it had claimed them.
+        then `worker` may be given the lanes of the destinations `handover_to` at once, as if it had claimed them.
         """
         reply = await self.wire.run(
             "accept",
@@ -201,18 +201,18 @@ class Store:
             message.envelope,
             message.raw,
             comment_id,
-            once,
+            single_use_key,
             self._retention,
             self._bell,
-            taker,
+            worker,
             self._lease,
-            f" {' '.join(takes)} " if takes else b"",
+            f" {' '.join(handover_to)} " if handover_to else b"",
             *to,
         )
         status, n = reply[0], int(reply[1])
         if status != 1:
             taken = _text(reply[2])
-            return Accepted(fresh=False, number=n, message_id=taken, taken=taken if status == 2 else "")
+            return Accepted(fresh=False, number=n, message_id=taken, already_answered_by=taken if status == 2 else "")
         woken, held = [], []
         for name_, generation in zip(reply[6::2], reply[7::2], strict=True):
             destination = name_.decode()
@@ -234,7 +234,7 @@ class Store:
                 name=_text(reply[5]),
                 tried_before=False,
             )
-            lane = Held(number=n, job=f"{destination}:{n}:{g}", token=g, taken_over=False, head=head)
+            lane = LeasedLane(number=n, job=f"{destination}:{n}:{g}", token=g, taken_over=False, head=head)
             held.append((destination, lane))
         return Accepted(fresh=True, number=n, message_id=message.id, woken=tuple(woken), held=tuple(held))
 
@@ -262,7 +262,7 @@ class Store:
         if len(reply) == 3 and state not in ("", "probe"):
             return Claimed(next_due_ms=int(reply[0]), now_ms=int(reply[1]), state=state, lanes=())
         lanes = tuple(
-            Held(
+            LeasedLane(
                 number=int(row[0] or 0),
                 job=row[1].decode(),
                 token=row[2].decode(),
@@ -274,7 +274,7 @@ class Store:
         )
         return Claimed(next_due_ms=int(reply[0]), now_ms=int(reply[1]), state=state, lanes=lanes)
 
-    async def finish(self, destination: str, lane: Held, delivery_id: str, what: Finish) -> Finished:
+    async def finish(self, destination: str, lane: LeasedLane, delivery_id: str, what: Finish) -> Finished:
         """Write what an attempt came to and get the lane's next head, in one step."""
         accepted = what.verdict in ("ok", "part")
         rest: tuple[str | bytes | int, ...]
@@ -302,7 +302,7 @@ class Store:
             delivery_id,
             what.verdict,
             what.line,
-            what.standing,
+            what.progress,
             b"1" if what.go_on else b"0",
             self._lease,
             self._retention,
@@ -312,23 +312,23 @@ class Store:
         return Finished(
             status=status,
             state=_text(reply[1]),
-            news=_text(reply[2]),
+            state_change=_text(reply[2]),
             woken=tuple(_text(reply[3]).split()),
             head=_head(reply[4:]) if status == "next" else None,
             due_ms=int(reply[4]) if status == "asleep" else 0,
         )
 
-    async def renew(self, destination: str, lanes: Sequence[Held]) -> set[str]:
+    async def renew(self, destination: str, lanes: Sequence[LeasedLane]) -> set[str]:
         """Renew leases; returns the jobs that are no longer ours."""
         reply = await self.wire.run("renew", self.prefix, destination, self.lease_ms, *_triples(lanes))
         return {job.decode() for job in reply}
 
-    async def release(self, destination: str, lanes: Sequence[Held]) -> None:
+    async def release(self, destination: str, lanes: Sequence[LeasedLane]) -> None:
         """Give lanes back untouched."""
         if lanes:
             await self.wire.run("release", self.prefix, destination, *_triples(lanes))
 
-    async def regain(self, destination: str, worker: str, known: Collection[str]) -> int:
+    async def reclaim_lost_replies(self, destination: str, worker: str, known: Collection[str]) -> int:
         """Make due at once what the store holds for this worker but for the jobs it knows of: the answer that gave it
         such a lane was lost with a connection. Nothing that might still bring one may be on its way. Returns how many.
         """
@@ -416,7 +416,7 @@ class Store:
         found = await self.wire.call("HGET", self.key(f"name:{channel}"), username.lower())
         return int(found) if found else None
 
-    async def used_up(self, once: str) -> bool:
+    async def is_claimed(self, once: str) -> bool:
         """Whether something that may happen once has happened."""
         return bool(await self.wire.call("EXISTS", self.key(once)))
 
@@ -462,7 +462,7 @@ class Store:
             rows = await redis.zrevrange(self.key(f"log:{number}"), 0, limit - 1)
         return [r.decode() for r in reversed(rows)]
 
-    async def journal(self, message_id: str) -> Journal | None:
+    async def journal(self, message_id: str) -> MessageRecord | None:
         """A message with its deliveries, or None."""
         async with self._slow() as redis:
             m = await redis.hgetall(self.key(f"m:{message_id}"))
@@ -475,7 +475,7 @@ class Store:
                 for did in ids[len(within) :]:
                     pipe.hgetall(self.key(keys.record(did)))
                 rows = within + await pipe.execute()
-        return Journal(
+        return MessageRecord(
             id=message_id,
             kind=Kind(_text(m.get(b"k"))),
             origin=_text(m.get(b"o")),
@@ -514,7 +514,7 @@ class Store:
             rows = await redis.zrange(self.key("dead"), 0, -1)
         return sorted(r.decode() for r in rows)
 
-    async def record(self, delivery_id: str) -> Record | None:
+    async def record(self, delivery_id: str) -> DeliveryRecord | None:
         """One delivery, or None."""
         async with self._slow() as redis:
             row = await redis.hgetall(self.key(keys.record(delivery_id)))
@@ -598,7 +598,7 @@ class Store:
         said = {"until": await self._now_s() + keys.WORKER_TTL_S, "serves": list(destinations)}
         await self.wire.call("HSET", self.key("workers"), worker, orjson.dumps(said))
 
-    async def forget(self, worker: str) -> None:
+    async def unregister(self, worker: str) -> None:
         """A process stopped, by itself or otherwise."""
         await self.wire.call("HDEL", self.key("workers"), worker)
 
@@ -612,18 +612,18 @@ class Store:
             if entry["until"] > now:
                 out[name.decode()] = entry["serves"]
             elif entry["until"] < now - 3600:
-                await self.forget(name.decode())
+                await self.unregister(name.decode())
         return out
 
     async def known_workers(self) -> list[str]:
         """Names of all processes that have not said goodbye, living or dead."""
         return [name.decode() for name in await self.wire.call("HKEYS", self.key("workers"))]
 
-    async def revive(self, destination: str, dead: Sequence[str]) -> int:
+    async def free_dead_workers_lanes(self, destination: str, dead: Sequence[str]) -> int:
         """Give back the lanes that dead processes held; returns how many."""
         return int(await self.wire.run("revive", self.prefix, destination, *dead))
 
-    async def hold(self, what: str, holder: str, ttl_s: float) -> bool:
+    async def try_lease(self, what: str, holder: str, ttl_s: float) -> bool:
         """Take or renew a lease on something only one process may do at a time."""
         key = self.key(f"held:{what}")
         ms = str(int(ttl_s * 1000))
@@ -684,18 +684,18 @@ class StoreMemory:
         await self._store.wire.call("DEL", self._key(key))
 
 
-def bell(store: Store, ring: Callable[[str], None]) -> Wire:
+def bell(store: Store, ring: Callable[[str], None]) -> StorePipeline:
     """A connection that calls `ring(destination)` whenever another process arms a lane."""
-    return Wire(connections.locator(store.where), timeout_s=3.0, subscribe=(store.key("bell"), ring))
+    return StorePipeline(connections.locator(store.where), timeout_s=3.0, subscribe=(store.key("bell"), ring))
 
 
-def _triples(lanes: Sequence[Held]) -> list[str]:
+def _triples(lanes: Sequence[LeasedLane]) -> list[str]:
     return [x for lane in lanes for x in (str(lane.number), lane.job, lane.token)]
 
 
-def _record(did: str, row: dict[bytes, bytes]) -> Record:
+def _record(did: str, row: dict[bytes, bytes]) -> DeliveryRecord:
     lines = row.get(b"l", b"").split(b"\n") if row.get(b"l") else []
-    return Record(
+    return DeliveryRecord(
         id=did,
         destination=_text(row.get(b"to")),
         state=State(_text(row.get(b"s")) or "queued"),

@@ -18,7 +18,7 @@ import aiohttp
 import httptools
 from aiohttp.http_exceptions import HttpProcessingError
 
-from relay.transport.flow_control import Flow
+from relay.transport.flow_control import FlowControl
 
 HEADER_LIMIT: Final = 16 * 1024  # bytes of one header's value, and of everything before a header is complete
 HEADERS: Final = 128  # of one answer
@@ -28,7 +28,7 @@ Answer = tuple[int, list[tuple[str, str]], bytes]
 """(status, headers with lower-case names, body)"""
 
 
-class Exchange(Flow):
+class HttpConnection(FlowControl):
     """A connection of aiohttp's pool. The pool asks `is_connected`, `should_close` and `closed`, and calls `close`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

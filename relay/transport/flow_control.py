@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 
-class Flow(asyncio.Protocol):
+class FlowControl(asyncio.Protocol):
     """Keeps what a writer may wait for. `connection_lost` must call `resume_writing`, so that nobody waits for ever."""
 
     __slots__ = ("_loop", "_writable")

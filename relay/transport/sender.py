@@ -33,7 +33,7 @@ from yarl import URL
 
 from relay.contract.errors import FetchRefused, SendError
 from relay.contract.model import FilePart, OutboundRequest, RawResponse
-from relay.transport.connection import Exchange
+from relay.transport.connection import HttpConnection
 from relay.transport.deadlines import Deadlines
 from relay.transport.multipart import Body, FileOpener, form_body
 
@@ -102,7 +102,7 @@ class Sender:
         )
         # What speaks HTTP on the connections that it opens. There is no public way to say so; if an upgrade of aiohttp
         # changes this one, no test of the sender passes.
-        connector._factory = partial(Exchange, loop)  # type: ignore[assignment, arg-type]
+        connector._factory = partial(HttpConnection, loop)  # type: ignore[assignment, arg-type]
         self._connector = connector
         return connector
 
@@ -122,14 +122,14 @@ class Sender:
                     way, head = self._head(request, request.content_type, len(request.body))
                     data = request.body
                 connection = await connector.connect(way, [], NO_LIMITS)
-                exchange = cast("Exchange", connection.protocol)
+                exchange = cast("HttpConnection", connection.protocol)
                 status, headers, body = await exchange.send(
                     head, data, limit=request.max_answer or BODY_LIMIT, bodiless=request.method == hdrs.METH_HEAD
                 )
             connection.release()  # to the pool, or closed if the answer was not read to its end
             return RawResponse(status=status, headers=headers, body=body)
         except Exception as e:
-            if isinstance(e, FetchRefused) and not e.passing:
+            if isinstance(e, FetchRefused) and not e.transient:
                 raise  # the file cannot be had, now or later
             raise to_send_error(e, sent=connection is not None, timeout_s=timeout_s) from e
         finally:

@@ -10,7 +10,7 @@ from aiohttp import web
 import templates
 from relay.contract import Sandbox
 from relay.observe.readiness import Readiness
-from relay.routing.accounts import Registry
+from relay.routing.accounts import Accounts
 from relay.texts.templates import Templates
 
 STATIC = Path(templates.__file__).parent / "pages" / "static"
@@ -26,7 +26,7 @@ HEADERS = {
 
 
 def page_routes(
-    registry: Registry, sandboxes: Mapping[str, Sandbox], texts: Templates, readiness: Readiness
+    accounts: Accounts, sandboxes: Mapping[str, Sandbox], texts: Templates, readiness: Readiness
 ) -> Sequence[web.RouteDef]:
     """`GET /` and its style sheet."""
 
@@ -37,9 +37,9 @@ def page_routes(
                 "label": c.bridge.spec.label,
                 "is_desk": c.is_desk,
                 "page": f"/sandbox/{c.name}{sandboxes[c.name].page}" if c.name in sandboxes else "",
-                "with": registry.channels_of[c.name] if c.is_desk else registry.desks_of[c.name],
+                "with": accounts.channels_of[c.name] if c.is_desk else accounts.desks_of[c.name],
             }
-            for c in registry.accounts.values()
+            for c in accounts.by_name.values()
         ]
         html = texts.page("start.html.j2", rows=rows, problems=readiness.problems())
         return web.Response(text=html, content_type="text/html", headers=HEADERS)

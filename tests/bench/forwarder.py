@@ -1,7 +1,7 @@
 """Subject (a): an in-memory forwarder with no queue. Receive, await the post, answer 200; nothing is durable.
 
 The fastest shape there is in aiohttp, and what all others are measured against: no routing, no checks, no journal, no
-retry. It writes its form by hand, which is cheaper than handing aiohttp a dict. `python -m tests.bench.forwarder
+retry. It writes its form by hand, which is cheaper than handover aiohttp a dict. `python -m tests.bench.forwarder
 PORT SINK`.
 """
 

@@ -26,7 +26,7 @@ from relay.cli.commands.trace import traced
 from relay.contract.model import Content, Kind
 from relay.store import keys
 from relay.store.envelope import Envelope, dump
-from relay.store.records import Finish, Held, Stored
+from relay.store.records import Finish, LeasedLane, NewMessage
 from relay.store.server.address import StoreAddress
 from relay.store.store import Store, new_id
 from tests.bench import usage
@@ -104,7 +104,7 @@ async def _accept(store: Store, index: int, conversation: int, seen_ttl_s: float
     value = orjson.loads(raw)
     text, device = value["event"]["properties"]["content"]["body"], value["device"]
     await store.accept(
-        Stored(
+        NewMessage(
             id=new_id(),
             kind=Kind.MESSAGE,
             origin="shop",
@@ -121,7 +121,7 @@ async def _accept(store: Store, index: int, conversation: int, seen_ttl_s: float
     )
 
 
-async def _deliver(store: Store, lane: Held) -> None:
+async def _deliver(store: Store, lane: LeasedLane) -> None:
     head = lane.head
     while head is not None:
         store.remember_echo("sales", f"#{lane.number} {head.name}: {head.delivery_id}")

@@ -26,13 +26,13 @@ from pydantic import SecretStr, ValidationError
 import bridges
 from relay.contract import (
     SANDBOX,
-    Answering,
     Bridge,
     BridgeContext,
     BridgeSettings,
     BridgeSpec,
     Feature,
     Polling,
+    QuestionHook,
     RawRequest,
     SandboxOptions,
     Support,
@@ -40,6 +40,7 @@ from relay.contract import (
 )
 from relay.contract.errors import MalformedPayload, UnsupportedContent, VerificationFailed
 from relay.contract.model import (
+    AccountWarning,
     Answer,
     Attachment,
     Command,
@@ -59,7 +60,6 @@ from relay.contract.model import (
     Role,
     Unknown,
     Verdict,
-    Warned,
 )
 from relay.texts.refusals import reasons
 from relay.texts.templates import Templates
@@ -70,7 +70,7 @@ FILES = ("spec.py", "settings.py", "inbound.py", "outbound.py", "client.py", "sa
 CARRIED = (Feature.TEXT, Feature.IMAGE, Feature.VIDEO, Feature.AUDIO, Feature.FILE, Feature.OPTIONS)
 CANARY = "CANARY0secret0"
 URL = "https://other.example.com/api"
-EVENTS = (Incoming, Answer, Command, Note, Report, Warned, Unknown)
+EVENTS = (Incoming, Answer, Command, Note, Report, AccountWarning, Unknown)
 FEW = settings(max_examples=60)
 
 each = pytest.mark.parametrize("kind", bridges.ALL, ids=lambda b: b.spec.kind)
@@ -268,7 +268,7 @@ def texts_in(value: Any) -> Iterator[str]:
 
 def parse(bridge: Bridge[Any], request: RawRequest) -> list[Event]:
     """Parse what need not have proved itself; only the documented error may come."""
-    if isinstance(bridge, Answering) and bridge.answers(request.tail):
+    if isinstance(bridge, QuestionHook) and bridge.answers(request.tail):
         return []  # a question: it is answered, not parsed
     try:
         return list(bridge.parse(VerifiedRequest(request)))
@@ -523,7 +523,7 @@ async def test_its_sandbox_runs_anywhere(kind: AnyBridge) -> None:
 @each
 def test_abilities_are_used(kind: AnyBridge) -> None:
     bridge = build(kind)
-    if isinstance(bridge, Answering):
+    if isinstance(bridge, QuestionHook):
         assert any(bridge.answers(tail) for tail in kind.spec.hooks)
         assert not bridge.answers("no such hook")
     if isinstance(bridge, Polling):

@@ -466,7 +466,7 @@ ASTRAK = Document(
         ),
         Event(
             name="callback_deprecated",
-            means="Warned",
+            means="AccountWarning",
             sample="astrak/callback_deprecated",
             play="astrak callback_deprecated",
             used="somebody else took the callback: it is said, and taken back at most once a minute",

@@ -17,7 +17,7 @@ import orjson
 from relay.contract.model import Kind
 from relay.store import keys
 from relay.store.keys import PREFIX
-from relay.store.records import Stored
+from relay.store.records import NewMessage
 from relay.store.server.address import StoreAddress
 from relay.store.store import Store, new_id
 from tests.faults import leftovers
@@ -285,7 +285,7 @@ async def power_lost(folder: Path, report: Report, *, cuts: int) -> None:
 
 
 async def _accept(store: Store) -> str:
-    message = Stored(id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=b'{"text":"x"}', raw=b"x" * 200)
+    message = NewMessage(id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=b'{"text":"x"}', raw=b"x" * 200)
     user = str(random.randrange(50))
     return (await store.accept(message, ["panel"], channel="shop", remote_user=user)).message_id
 

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from relay.inbound.handover import Handing
+from relay.inbound.handover import Handover
 from relay.store.store import Store
 from relay.transport.sender import Sender
 
@@ -73,7 +73,7 @@ def arm(point: str) -> None:
         setattr(kind, method, around(getattr(kind, method), name))
     if step == "claim":
         # In one process acceptance hands a message to the worker, and nothing would be claimed.
-        setattr(Handing, "offer", lambda self, to: [])  # noqa: B010 - a method is replaced on purpose
+        setattr(Handover, "offer", lambda self, to: [])  # noqa: B010 - a method is replaced on purpose
 
 
 def shift_clock(file: str) -> None:

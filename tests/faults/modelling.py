@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from relay.contract.model import Kind
-from relay.store.records import Breaker, Finish, Held, Stored
+from relay.store.records import Breaker, Finish, LeasedLane, NewMessage
 from relay.store.server.address import StoreAddress
 from relay.store.store import Store, new_id
 from tests.faults.experiment import Report, experiment
@@ -44,8 +44,8 @@ class Lanes(RuleBasedStateMachine):
         self.tries: dict[str, int] = defaultdict(int)
         self.dead: list[tuple[str, int]] = []
         self.sent: set[str] = set()
-        self.held: list[tuple[str, Held]] = []  # (worker, lane) that may still write
-        self.stale: list[Held] = []  # of crashed or suspended workers
+        self.held: list[tuple[str, LeasedLane]] = []  # (worker, lane) that may still write
+        self.stale: list[LeasedLane] = []  # of crashed or suspended workers
         self.paused = False
         self.accepted = 0
 
@@ -63,7 +63,7 @@ class Lanes(RuleBasedStateMachine):
         self.accepted += 1
         seen = f"seen:shop:{self.accepted}"
         for again in range(2 if repeated else 1):
-            message = Stored(id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=orjson.dumps({"text": "x"}))
+            message = NewMessage(id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=orjson.dumps({"text": "x"}))
             got = self.run(self.store.accept(message, [DESK], seen=seen, channel="shop", remote_user=f"user{lane}"))
             assert got.fresh == (not again)
             if got.fresh:
@@ -87,7 +87,9 @@ class Lanes(RuleBasedStateMachine):
         """The answer to a claim is lost; the worker asks for what it holds and does not know of, and keeps the rest."""
         claimed = self.run(self.store.claim(DESK, worker, most))
         known = [lane.job for name, lane in self.held if name == worker]
-        assert self.run(self.store.regain(DESK, worker, known)) == len(claimed.lanes), "others than those were given up"
+        assert self.run(self.store.reclaim_lost_replies(DESK, worker, known)) == len(claimed.lanes), (
+            "others than those were given up"
+        )
         self.stale += claimed.lanes
 
     def _at_head(self, lane: Any) -> None:
@@ -100,7 +102,7 @@ class Lanes(RuleBasedStateMachine):
         worker, lane = self.held.pop(index % len(self.held))
         head = lane.head
         assert head is not None
-        what = Finish(verdict=verdict, line=b"{}", standing=head.standing)
+        what = Finish(verdict=verdict, line=b"{}", progress=head.progress)
         after = self.run(self.store.finish(DESK, lane, head.delivery_id, what))
         assert after.status != "stale", "the holder was turned away"
         did, number = head.delivery_id, lane.number
@@ -116,7 +118,7 @@ class Lanes(RuleBasedStateMachine):
             if twice:  # the answer was lost: it says the same again
                 after = self.run(self.store.finish(DESK, lane, did, what))
                 assert after.status == "next"
-            held = Held(number=number, job=lane.job, token=lane.token, taken_over=False, head=after.head)
+            held = LeasedLane(number=number, job=lane.job, token=lane.token, taken_over=False, head=after.head)
             self._at_head(held)
             self.held.append((worker, held))
         else:
@@ -161,7 +163,7 @@ class Lanes(RuleBasedStateMachine):
         after = self.run(self.store.finish(DESK, lane, lane.head.delivery_id, Finish(verdict=verdict, line=b"{}")))
         assert after.status == "stale", "a stale worker was believed"
 
-    def _token(self, lane: Held) -> str:
+    def _token(self, lane: LeasedLane) -> str:
         found = self.run(self.store.redis.hget(self.store.key(f"lock:{DESK}:{lane.number}"), "t"))
         return found.decode() if found else ""
 

@@ -10,21 +10,21 @@ import pytest
 
 from relay.contract.model import Kind
 from relay.outbound import lane_worker as workers
-from relay.store.records import Finish, Head, Held, Stored
+from relay.store.records import Finish, Head, LeasedLane, NewMessage
 from relay.store.store import Store, new_id
 from tests.harness import until
 from tests.unit.outbound.test_lane_worker import running
 
 
 async def _write(store: Store, user: str) -> None:
-    message = Stored(id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=orjson.dumps({"text": user}))
+    message = NewMessage(id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=orjson.dumps({"text": user}))
     await store.accept(message, ["desk"], channel="shop", remote_user=user)
 
 
 @pytest.mark.parametrize("promised", [False, True], ids=["a lane ends", "a promise is taken back"])
 async def test_it_sleeps_until_a_place_is_free(store: Store, monkeypatch: pytest.MonkeyPatch, promised: bool) -> None:
     monkeypatch.setattr(workers, "IDLE_POLL_S", 30.0)
-    monkeypatch.setattr(workers, "AHEAD", 0)
+    monkeypatch.setattr(workers, "PREFETCH", 0)
     turns = 0
     turn = workers.LaneWorker._turn
 
@@ -37,7 +37,7 @@ async def test_it_sleeps_until_a_place_is_free(store: Store, monkeypatch: pytest
     sending: list[Head] = []
     let_go = asyncio.Event()
 
-    async def send(lane: Held, head: Head, probing: bool) -> Finish:
+    async def send(lane: LeasedLane, head: Head, probing: bool) -> Finish:
         sending.append(head)
         await let_go.wait()
         return Finish(verdict="ok")
@@ -46,7 +46,7 @@ async def test_it_sleeps_until_a_place_is_free(store: Store, monkeypatch: pytest
         await until(lambda: worker.healthy)
         await _write(store, "first")
         if promised:
-            assert worker.promise()
+            assert worker.reserve()
         else:
             await _write(store, "second")
         worker.ring()
@@ -60,7 +60,7 @@ async def test_it_sleeps_until_a_place_is_free(store: Store, monkeypatch: pytest
         assert turns - before <= 25, "one turn for each ring, and no more"
         assert len(sending) == taken
         if promised:
-            worker.unpromise()
+            worker.cancel_reservation()
         else:
             let_go.set()
         await until(lambda: len(sending) == taken + 1, 3, what="the free place used")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from relay.outbound.lane_worker import Begin
-from relay.store.records import Finish, Head, Held
+from relay.store.records import Finish, Head, LeasedLane
 
-Deliver = Callable[[Held, Head, bool], Awaitable[Finish]]
+Deliver = Callable[[LeasedLane, Head, bool], Awaitable[Finish]]
 
 
 class _Told:
-    def __init__(self, deliver: Deliver, what: tuple[Held, Head, bool]) -> None:
+    def __init__(self, deliver: Deliver, what: tuple[LeasedLane, Head, bool]) -> None:
         self._deliver = deliver
         self._what = what
 

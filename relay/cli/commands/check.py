@@ -13,16 +13,16 @@ from relay.config.settings import PANEL, Delivery, Growing
 from relay.contract import SANDBOX
 from relay.contract.durations import format_duration
 from relay.contract.errors import ConfigError
-from relay.routing.accounts import Connection, Registry
+from relay.routing.accounts import Account, Accounts
 from relay.texts.templates import Templates
 
 
-def deployment_map(config: Config, registry: Registry) -> dict[str, Any]:
+def deployment_map(config: Config, accounts: Accounts) -> dict[str, Any]:
     """Channels, desks and routes with every hook address, as JSON; secrets of the settings are masked."""
     return {
         "file": str(config.path),
-        "channels": [_account(c) for c in registry.channels()],
-        "desks": [_account(d) for d in registry.desks()] + [_panel(p, config) for p in registry.panels],
+        "channels": [_account(c) for c in accounts.channels()],
+        "desks": [_account(d) for d in accounts.desks()] + [_panel(p, config) for p in accounts.panels],
         "routes": [{"channel": r.channel, "desks": list(r.desks)} for r in config.routes],
         "warnings": [{"where": w.where, "key": w.key, "message": w.message} for w in config.warnings],
         "settings": config.summary(),
@@ -35,7 +35,7 @@ def check_templates(config: Config) -> None:
         raise ConfigError(problems)
 
 
-def _account(connection: Connection) -> dict[str, Any]:
+def _account(connection: Account) -> dict[str, Any]:
     return {
         "name": connection.name,
         "kind": connection.bridge.spec.kind,

@@ -16,7 +16,7 @@ from relay.config.load import Config
 from relay.contract import Check, Http
 from relay.contract.errors import RelayError, SendError
 from relay.contract.model import OutboundRequest
-from relay.routing.accounts import Connection
+from relay.routing.accounts import Account
 from relay.service.service import open_store, probe_one, provision_one
 from relay.store.server.checks import check_store
 from relay.transport.sender import Sender
@@ -42,9 +42,9 @@ async def provision(config: Config, kinds: Kinds) -> Found:
 
 
 async def _each(
-    config: Config, kinds: Kinds, http: Http, ask: Callable[[Connection, Http], Awaitable[list[Check]]]
+    config: Config, kinds: Kinds, http: Http, ask: Callable[[Account, Http], Awaitable[list[Check]]]
 ) -> Found:
-    connections = list(offline(config, kinds).accounts.values())
+    connections = list(offline(config, kinds).by_name.values())
     answers = await asyncio.gather(*(ask(c, http) for c in connections))
     found: Found = {}
     for connection, checks in zip(connections, answers, strict=True):
@@ -54,7 +54,7 @@ async def _each(
     return found
 
 
-async def _lives(connection: Connection, http: Http) -> bool:
+async def _lives(connection: Account, http: Http) -> bool:
     url = f"{connection.base}/healthz"
     try:
         await http(OutboundRequest(method="GET", url=url, safe_url=url))
@@ -93,11 +93,11 @@ async def _public_address(config: Config, kinds: Kinds, http: Http) -> list[Chec
     if status != 200:
         remedy = "something else answers there: check `public_url` and the proxy in front"
         return [Check(ok=False, what="reachable", found=f"{url} answers {status}", remedy=remedy)]
-    outside = [c for c in offline(config, kinds).accounts.values() if not c.settings.sandboxed]
+    outside = [c for c in offline(config, kinds).by_name.values() if not c.settings.sandboxed]
     return [Check(ok=True, what="reachable", found=url), await _hooks_answer(outside, http)]
 
 
-async def _hooks_answer(connections: Sequence[Connection], http: Http) -> Check:
+async def _hooks_answer(connections: Sequence[Account], http: Http) -> Check:
     """Whether each hook address leads to us. Asked with GET, which a hook of ours refuses with 405: a proxy that lets
     only some paths through, or another application behind it, answers something else."""
     what = "hook addresses"

@@ -20,9 +20,10 @@ from rich.text import Text
 
 from relay.config.masking import MASK
 from relay.config.suggestions import hint, quoted
-from relay.contract import Answering, RawRequest, Texts, VerifiedRequest
+from relay.contract import QuestionHook, RawRequest, Texts, VerifiedRequest
 from relay.contract.errors import MalformedPayload, Refusal, RelayError, UnsupportedContent
 from relay.contract.model import (
+    AccountWarning,
     Answer,
     Command,
     Contact,
@@ -36,9 +37,8 @@ from relay.contract.model import (
     Part,
     Report,
     Unknown,
-    Warned,
 )
-from relay.routing.accounts import Connection, Registry
+from relay.routing.accounts import Account, Accounts
 
 UNKNOWN_NUMBER = 7_053_197_841_026  # stands for a number only the store knows; shown as "?"
 UNKNOWN_BOT = 7_053_197_841_027
@@ -75,26 +75,26 @@ class Explained:
     paths: list[Path] = field(default_factory=list)
 
 
-def explain(registry: Registry, name: str, payload: bytes, texts: Texts, *, tail: str | None = None) -> list[Explained]:
+def explain(accounts: Accounts, name: str, payload: bytes, texts: Texts, *, tail: str | None = None) -> list[Explained]:
     """What the hook would come to. Raises RelayError with a sentence where it would be refused."""
-    source = registry.accounts.get(name)
+    source = accounts.by_name.get(name)
     if source is None:
-        raise RelayError(f"no account {quoted(name)}; {hint(name, registry.accounts)}")
+        raise RelayError(f"no account {quoted(name)}; {hint(name, accounts.by_name)}")
     request = _request(source, payload, tail)
     # The file stands for a hook that has proved itself: nobody but its owner runs this command.
     verified = VerifiedRequest(request)
-    if isinstance(source.bridge, Answering) and source.bridge.answers(request.tail):
+    if isinstance(source.bridge, QuestionHook) and source.bridge.answers(request.tail):
         return [Explained("question", "a question, answered from the store; nothing is sent to anyone")]
     events = source.bridge.parse(verified)
     if not events:
         return [Explained("nothing", "nothing in it concerns the relay; it is answered 200")]
-    return [_event(registry, source, event, texts) for event in events]
+    return [_event(accounts, source, event, texts) for event in events]
 
 
-def _request(source: Connection, payload: bytes, tail: str | None) -> RawRequest:
+def _request(source: Account, payload: bytes, tail: str | None) -> RawRequest:
     tails = source.bridge.spec.hooks
     if tail is None:
-        answering = source.bridge if isinstance(source.bridge, Answering) else None
+        answering = source.bridge if isinstance(source.bridge, QuestionHook) else None
         tail = next((t for t in tails if answering is None or not answering.answers(t)), tails[0])
     elif tail not in tails:
         raise RelayError(f"{source.name} has no hook {quoted(tail)}; {hint(tail, [t for t in tails if t])}")
@@ -121,12 +121,12 @@ def _request(source: Connection, payload: bytes, tail: str | None) -> RawRequest
 # --- events --------------------------------------------------------------------------------------------------------
 
 
-def _event(registry: Registry, source: Connection, event: Event, texts: Texts) -> Explained:
+def _event(accounts: Accounts, source: Account, event: Event, texts: Texts) -> Explained:
     match event:
         case Incoming():
-            return _incoming(registry, source, event, texts)
+            return _incoming(accounts, source, event, texts)
         case Answer():
-            return _answer(registry, source, event, texts)
+            return _answer(accounts, source, event, texts)
         case Command():
             said = f"the command /{event.name} {event.argument}".rstrip()
             return Explained("command", f"{said}, answered at {source.name}; nothing goes to a customer")
@@ -137,15 +137,15 @@ def _event(registry: Registry, source: Connection, event: Event, texts: Texts) -
             return Explained(
                 "report", f"says of message {event.remote_id}: {event.status}{words}; a failure is told to its desk"
             )
-        case Warned():
-            path = _notice(registry, source, event, texts)
+        case AccountWarning():
+            path = _notice(accounts, source, event, texts)
             return Explained("warning", f"{source.name} says something about itself; its desks are told", path)
         case Unknown():
             return Explained("unknown", f"an event of the type {quoted(event.type)}; answered 200 and left alone")
 
 
-def _incoming(registry: Registry, source: Connection, event: Incoming, texts: Texts) -> Explained:
-    desks = registry.desks_of.get(source.name, ())
+def _incoming(accounts: Accounts, source: Account, event: Incoming, texts: Texts) -> Explained:
+    desks = accounts.desks_of.get(source.name, ())
     contact = Contact(
         id=UNKNOWN_NUMBER,
         channel=source.name,
@@ -170,12 +170,12 @@ def _incoming(registry: Registry, source: Connection, event: Incoming, texts: Te
             created_at=event.sent_at,
             late=event.late,
         )
-        explained.paths.append(_path(registry, delivery, texts))
+        explained.paths.append(_path(accounts, delivery, texts))
     return explained
 
 
-def _answer(registry: Registry, source: Connection, event: Answer, texts: Texts) -> Explained:
-    channels = registry.channels_of.get(source.name, ())
+def _answer(accounts: Accounts, source: Account, event: Answer, texts: Texts) -> Explained:
+    channels = accounts.channels_of.get(source.name, ())
     number = event.contact_id if event.contact_id is not None else UNKNOWN_NUMBER
     whom = f"conversation #{number}" if event.contact_id is not None else f"@{event.username}"
     one_of = "" if len(channels) == 1 else "; the store knows in which of these channels that is"
@@ -191,13 +191,13 @@ def _answer(registry: Registry, source: Connection, event: Answer, texts: Texts)
             origin=source.name,
             author=event.author,
         )
-        explained.paths.append(_path(registry, answer, texts))
+        explained.paths.append(_path(accounts, answer, texts))
         if explained.paths[-1].refused:
             continue  # nothing of it is sent, so other desks are shown nothing either
-        for desk in registry.desks_of.get(channel, ()):
-            if desk == source.name or not registry.accounts[desk].mirror:
+        for desk in accounts.desks_of.get(channel, ()):
+            if desk == source.name or not accounts.by_name[desk].mirror:
                 continue
-            bot_id = registry.accounts[channel].configured_bot_id or UNKNOWN_BOT
+            bot_id = accounts.by_name[channel].configured_bot_id or UNKNOWN_BOT
             mirror = Delivery(
                 id="explain",
                 destination=desk,
@@ -208,16 +208,16 @@ def _answer(registry: Registry, source: Connection, event: Answer, texts: Texts)
                 author=event.author,
                 bot_id=bot_id,
             )
-            explained.paths.append(_path(registry, mirror, texts))
+            explained.paths.append(_path(accounts, mirror, texts))
     return explained
 
 
-def _notice(registry: Registry, source: Connection, event: Warned, texts: Texts) -> list[Path]:
+def _notice(accounts: Accounts, source: Account, event: AccountWarning, texts: Texts) -> list[Path]:
     words = texts.notice(event.notice, account=source.name, **dict(event.facts))
-    desks = (source.name,) if source.is_desk else registry.desks_of.get(source.name, ())
+    desks = (source.name,) if source.is_desk else accounts.desks_of.get(source.name, ())
     return [
         _path(
-            registry,
+            accounts,
             Delivery(
                 id="explain",
                 destination=desk,
@@ -235,8 +235,8 @@ def _notice(registry: Registry, source: Connection, event: Warned, texts: Texts)
 # --- one destination -----------------------------------------------------------------------------------------------
 
 
-def _path(registry: Registry, delivery: Delivery, texts: Texts) -> Path:
-    to = registry.accounts[delivery.destination]
+def _path(accounts: Accounts, delivery: Delivery, texts: Texts) -> Path:
+    to = accounts.by_name[delivery.destination]
     path = Path(delivery.destination, delivery.kind.value)
     hide = _Hider(to)
     try:
@@ -254,7 +254,7 @@ def _refusal(refusal: Refusal, texts: Texts) -> str:
 class _Hider:
     """Takes an account's secrets out of a text, in every way a request may write them, and the stand-in numbers."""
 
-    def __init__(self, account: Connection) -> None:
+    def __init__(self, account: Account) -> None:
         secrets = {s for s in _secrets(account.settings) if s} | set(account.secrets)
         forms = {form for s in secrets for form in (s, quote(s, safe=""), quote_plus(s), json.dumps(s)[1:-1])}
         self.pairs = [(form, MASK) for form in sorted(forms, key=len, reverse=True)]

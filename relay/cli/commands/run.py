@@ -21,7 +21,7 @@ from relay.config.suggestions import hint
 from relay.contract.errors import ConfigError, Problem
 from relay.observe.redaction import set_up_logging, set_up_sentry
 from relay.routing.hook_addresses import hook_secrets
-from relay.service.service import Parts, Service
+from relay.service.service import ProcessRole, Service
 
 
 def check_only(config: Config, only: Sequence[str]) -> None:
@@ -45,7 +45,7 @@ def secrets_of(config: Config, keys: Sequence[str]) -> set[str]:
     return found - {""}
 
 
-def run(config: Config, kinds: Kinds, parts: Parts) -> int:
+def run(config: Config, kinds: Kinds, parts: ProcessRole) -> int:
     """Run until told to stop; the exit status."""
     keys = secret_keys(config)
     redaction = set_up_logging(config.log_level, secrets_of(config, keys))
@@ -59,7 +59,7 @@ def run(config: Config, kinds: Kinds, parts: Parts) -> int:
 ECHO_S = 1.0
 
 
-async def _run(config: Config, kinds: Kinds, keys: Sequence[str], parts: Parts) -> int:
+async def _run(config: Config, kinds: Kinds, keys: Sequence[str], parts: ProcessRole) -> int:
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
     stops = stop_signals()
@@ -104,10 +104,10 @@ def announce(service: Service, console: Console) -> None:
         return
     console.print(Text.assemble("The relay is at ", (service.address + "/", "bold"), "  (Ctrl-C stops)"))
     for name, sandbox in service.sandboxes.items():
-        label = service.registry.accounts[name].bridge.spec.label
+        label = service.accounts.by_name[name].bridge.spec.label
         console.print(Text(f"  {name:<12} {service.address}/sandbox/{name}{sandbox.page}   sandbox: {label}"))
     console.print(Text("Hook addresses, for the outside systems:"))
-    for connection in service.registry.accounts.values():
+    for connection in service.accounts.by_name.values():
         for address in connection.hooks().values():
             console.print(Text(f"  {connection.name:<12} {address}"))
     if not service.parts.workers:

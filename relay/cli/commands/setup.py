@@ -14,7 +14,7 @@ from rich.console import Console
 from relay.config.load import DEFAULT_PATH, Config, load
 from relay.config.secret_keys import secret_keys
 from relay.contract import Bridge, BridgeSpec
-from relay.routing.accounts import Registry, build
+from relay.routing.accounts import Accounts, build
 from relay.texts.templates import Templates
 
 PIPE_WIDTH = 200
@@ -35,7 +35,7 @@ def load_config(path: Path | None, kinds: Kinds) -> Config:
     return load(path or DEFAULT_PATH, specs_of(kinds))
 
 
-def offline(config: Config, kinds: Kinds) -> Registry:
+def offline(config: Config, kinds: Kinds) -> Accounts:
     """The configured bridges, without store or network; makes the secret key where one must be made."""
     return build(
         config,

@@ -18,7 +18,7 @@ from relay.config.load import Config
 from relay.config.suggestions import hint
 from relay.contract import CodeSent, Http, LoggedIn, LogsIn
 from relay.contract.errors import RelayError, SendError
-from relay.routing.accounts import Connection, Registry
+from relay.routing.accounts import Account, Accounts
 from relay.transport.sender import Sender
 
 T = TypeVar("T")
@@ -80,12 +80,12 @@ class Login:
         return Kept(who=login.who, path=path, hints=(*hints, "The relay reads the file when it starts."))
 
 
-def _of(registry: Registry, name: str) -> tuple[Connection, LogsIn]:
-    able = {c.name: (c, c.bridge) for c in registry.accounts.values() if isinstance(c.bridge, LogsIn)}
+def _of(accounts: Accounts, name: str) -> tuple[Account, LogsIn]:
+    able = {c.name: (c, c.bridge) for c in accounts.by_name.values() if isinstance(c.bridge, LogsIn)}
     if name in able:
         return able[name]
-    if name in registry.accounts:
-        raise RelayError(f"{name} needs no login: its kind is {registry.accounts[name].settings.kind}.")
+    if name in accounts.by_name:
+        raise RelayError(f"{name} needs no login: its kind is {accounts.by_name[name].settings.kind}.")
     if not able:
         raise RelayError("Nothing in config.yaml can be logged in: there is no team desk.")
     raise RelayError(f'There is no desk "{name}"; {hint(name, list(able))}')

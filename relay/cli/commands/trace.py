@@ -11,7 +11,7 @@ from rich.text import Text
 from relay.cli.commands.stored import rfc3339
 from relay.config.load import Config
 from relay.contract.model import Kind, Role, State
-from relay.store.records import Journal, Record
+from relay.store.records import DeliveryRecord, MessageRecord
 from relay.store.store import Store
 
 WHEN_WIDTH = len("2026-11-21T22:13:14.724Z")
@@ -31,7 +31,7 @@ _WHAT = {
 }
 
 
-def state_of(journal: Journal, channels: set[str]) -> State:
+def state_of(journal: MessageRecord, channels: set[str]) -> State:
     """Where a message stands: an answer where its customer's delivery stands, a customer's message where the desk that
     is furthest behind stands. A delivery that was replayed counts as its replay."""
     records = [r for r in journal.records if not r.replayed_as]
@@ -44,7 +44,7 @@ def state_of(journal: Journal, channels: set[str]) -> State:
     return min((r.state for r in records), key=_LADDER.index)
 
 
-def traced(journal: Journal, channels: set[str]) -> dict[str, Any]:
+def traced(journal: MessageRecord, channels: set[str]) -> dict[str, Any]:
     """The JSON of `trace`: `id`, `state`, `conversation`, `hops` with `at`, `what`, `where` and what was said."""
     hops: list[dict[str, Any]] = [
         {"at": journal.at_ms, "what": "received", "where": journal.origin or "relay", "kind": journal.kind.value}
@@ -69,7 +69,7 @@ def traced(journal: Journal, channels: set[str]) -> dict[str, Any]:
     }
 
 
-def _hop(record: Record, line: dict[str, Any]) -> dict[str, Any]:
+def _hop(record: DeliveryRecord, line: dict[str, Any]) -> dict[str, Any]:
     hop: dict[str, Any] = {
         "at": line["at"] + line.get("ms", 0),
         "what": _WHAT.get(line["what"], line["what"]),

@@ -52,7 +52,7 @@ elseif kind == 'answer' then
   call('HSET', P .. 'contact:' .. n, 'ans', now)
   call('ZADD', P .. 'recent', now, n)
 end
-local woken, given = put(now, mid, kind, origin, n, e, raw, { unpack(ARGV, 21) }, retention, before,
+local woken, given = enqueue(now, mid, kind, origin, n, e, raw, { unpack(ARGV, 21) }, retention, before,
   takes ~= '' and takes, taker, lease)
 local out = { 1, n, mid, now, user, name }
 for i, dest in ipairs(woken) do

@@ -21,10 +21,10 @@ if call('LINDEX', lane_key(dest, n), 0) == did and not is_written(was, before) t
   if log then call('HSET', key, 'l', log) end
   if verdict == 'dead' then
     state = 'failed'
-    bury(did, now, reason, words)
+    to_dead_letters(did, now, reason, words)
     if notice_id ~= '' then
       -- It may go into this very lane, which must not look empty to it: so the head leaves afterwards.
-      rung = put(now, notice_id, 'notice', '', n, notice, '', { unpack(ARGV, 22) }, retention)
+      rung = enqueue(now, notice_id, 'notice', '', n, notice, '', { unpack(ARGV, 22) }, retention)
       if bell == '1' then
         for _, d in ipairs(rung) do call('PUBLISH', P .. 'bell', d) end
       end
@@ -63,5 +63,5 @@ if call('LINDEX', lane_key(dest, n), 0) == did and not is_written(was, before) t
     return sleep(dest, n, job, token, due, 'queued', news, '')
   end
 end
-return go(dest, n, job, token, head(dest, n), go_on == '1' and not now_at[1], lease, state, news,
+return continue_or_release(dest, n, job, token, head(dest, n), go_on == '1' and not now_at[1], lease, state, news,
   table.concat(rung, ' '))

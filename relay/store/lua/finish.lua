@@ -54,15 +54,15 @@ if next_did == did and not is_written(was, before) then
     next_did = there[2] or false
     if next_did then call('LPOP', lane_key(dest, n)) end  -- else the lane goes as a whole
     if state == 'failed' then
-      bury(did, now_ms(), 'reported', words)
+      to_dead_letters(did, now_ms(), 'reported', words)
     elseif was[6] then
       -- The message's only delivery: there is nothing to count down.
       local m = P .. 'm:' .. message_of(did)
       call('PEXPIRE', m, retention)
       if key ~= m then call('PEXPIRE', key, retention) end
     else
-      ended(did, retention)
+      retire(did, retention)
     end
   end
 end
-return go(dest, n, job, token, head(dest, n, next_did), go_on == '1' and not now_at[1], lease, state, news, '')
+return continue_or_release(dest, n, job, token, head(dest, n, next_did), go_on == '1' and not now_at[1], lease, state, news, '')

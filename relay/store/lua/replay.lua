@@ -21,7 +21,7 @@ if dest == d[1] and d[3] and not d[4] then
   if p > 0 then call('HSET', P .. 'd:' .. new, 'p', p, 'ps', string.rep('a', p)) end
 end
 call('HSET', record_of(old), 'replayed', new)
-ended(old, ARGV[3])
+retire(old, ARGV[3])
 call('RPUSH', lane_key(dest, d[2]), new)
 arm(dest, d[2], now)
 call('PUBLISH', P .. 'bell', dest)

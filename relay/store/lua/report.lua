@@ -30,6 +30,6 @@ if state == 'failed' then
   call('PERSIST', m)
   -- The message's only delivery was not taken off when it ended; see `finish`.
   if d[6] then call('HSET', m, 'open', 1) else call('HINCRBY', m, 'open', 1) end
-  bury(did, now, 'reported', ARGV[6])
+  to_dead_letters(did, now, 'reported', ARGV[6])
 end
 return { 'changed', did, d[4], state }

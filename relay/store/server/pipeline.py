@@ -128,7 +128,7 @@ def _foreign(reply: hiredis.ReplyError) -> Exception:
     return reply
 
 
-class Wire:
+class StorePipeline:
     """A connection that mends itself. `call` fails at once while it is down; nothing is queued in memory."""
 
     def __init__(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bridges.astrak.inbound import WITHOUT_TEXT
 from relay.contract import RawRequest
 from relay.contract.errors import MalformedPayload
-from relay.contract.model import Content, Event, Incoming, Unknown, Warned
+from relay.contract.model import AccountWarning, Content, Event, Incoming, Unknown
 from tests.bridges.astrak.far import account, as_json
 
 # "Указание Callback для получения событий", the document's sample.
@@ -114,7 +114,7 @@ def test_own_messages_are_ignored_by_the_id_in_our_address():
     ],
 )
 def test_a_callback_taken_by_another_server(inner: dict[str, str]):
-    expected = [Warned(notice="callback_taken", facts=(("new", "else.example:8443"),))]
+    expected = [AccountWarning(notice="callback_taken", facts=(("new", "else.example:8443"),))]
     assert parse(as_json({"type": "callback_deprecated", "event": inner})) == expected
     assert parse(as_json({"type": "callback_deprecated", **inner})) == expected
     assert parse(as_json({"type": "callback_deprecated", "event": inner}), receive="polling") == [
@@ -125,7 +125,7 @@ def test_a_callback_taken_by_another_server(inner: dict[str, str]):
 @pytest.mark.parametrize("inner", [None, {}, {"new": 5}, {"new": "not an address"}, {"servers": ["a", "b"]}])
 def test_a_callback_taken_by_nobody_knows_whom(inner: Any):
     request = as_json({"type": "callback_deprecated", "event": inner})
-    assert parse(request) == [Warned(notice="callback_taken", facts=(("new", ""),))]
+    assert parse(request) == [AccountWarning(notice="callback_taken", facts=(("new", ""),))]
 
 
 def test_a_callback_that_we_replaced_ourselves_is_no_warning():
@@ -139,7 +139,7 @@ def test_a_callback_that_we_replaced_ourselves_is_no_warning():
     elsewhere = RawRequest(
         method="POST", tail="<secret>", headers={"host": "relay.example.org"}, query={}, body=body.body, content_type=""
     )
-    assert isinstance(parse(elsewhere)[0], Warned)
+    assert isinstance(parse(elsewhere)[0], AccountWarning)
 
 
 @pytest.mark.parametrize("kind", ["message_read", "", None, 5, {"a": 1}, "x" * 500])
@@ -179,7 +179,7 @@ def test_any_event_is_read_or_refused_with_a_sentence(kind: Any, inner: Any):
     except MalformedPayload as e:
         assert str(e)
     else:
-        assert isinstance(found, Incoming | Unknown | Warned)
+        assert isinstance(found, Incoming | Unknown | AccountWarning)
 
 
 @given(st.lists(st.tuples(st.text(max_size=12), st.text(max_size=20)), min_size=1, max_size=5))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.contract.model import Warned
+from relay.contract.model import AccountWarning
 from tests.bridges.astrak.far import ANNA, far_side
 from tests.bridges.browser import open_page
 
@@ -37,7 +37,7 @@ async def test_a_customers_minute():
 
         await page.get_by_role("button", name="Another server takes the callback").click()
         await page.get_by_text("posted to somebody.else.example").wait_for()
-        await far.until(lambda: any(isinstance(e, Warned) for e in far.relay.events))
+        await far.until(lambda: any(isinstance(e, AccountWarning) for e in far.relay.events))
         await page.get_by_role("button", name="Revoke its tokens").click()
         await page.get_by_text("Every token of the business account is dead").wait_for()
         [outcome] = await far.send(bridge, "and yet it works", to=5)

@@ -9,7 +9,7 @@ import pytest
 from bridges.astrak import AstrakBridge
 from bridges.astrak.catching_up import MEMORY_KEY, SURE_AFTER_S
 from relay.contract.errors import RemoteError, SendError
-from relay.contract.model import Event, Incoming, OutboundRequest, RawResponse, Unknown, Warned
+from relay.contract.model import AccountWarning, Event, Incoming, OutboundRequest, RawResponse, Unknown
 from tests.bridges.astrak.far import ANNA, BORIS, Far, account
 
 # --- callback -------------------------------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ async def test_a_taken_callback_is_told_and_taken_back_at_most_once_a_minute(far
     bridge._sleep = sleep
     await far.act("take_callback", callback="https://else.example/canary-of-theirs")
     await far.until(lambda: far.relay.events)
-    assert far.relay.events == [Warned(notice="callback_taken", facts=(("new", "else.example"),))]
+    assert far.relay.events == [AccountWarning(notice="callback_taken", facts=(("new", "else.example"),))]
     hooks = {"<secret>": far.hook}
     first, second = await asyncio.gather(bridge.reclaim(far.http, hooks), bridge.reclaim(far.http, hooks))
     assert first[0].ok is True and second == []

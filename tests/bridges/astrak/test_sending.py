@@ -8,9 +8,9 @@ import pytest
 from bridges.astrak.session import MEMORY_KEY
 from relay.contract import (
     CatchingUp,
+    CustomSend,
     HasBotId,
     Identified,
-    MultiStep,
     Polling,
     Probing,
     Provisioning,
@@ -26,7 +26,7 @@ def paths(far: Far) -> list[str]:
 
 def test_the_core_finds_the_abilities():
     bridge = account(bot_id=5)
-    for ability in (CatchingUp, HasBotId, Identified, MultiStep, Polling, Probing, Provisioning, Reclaiming):
+    for ability in (CatchingUp, HasBotId, Identified, CustomSend, Polling, Probing, Provisioning, Reclaiming):
         assert isinstance(bridge, ability)
     assert bridge.bot_id == 5 and account().bot_id is None
     assert (account(receive="polling").polls(), account().polls()) == (True, False)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from bridges.operator import OperatorBridge
-from relay.contract import Answering, ContactProfile, Probing, RawRequest
+from relay.contract import ContactProfile, Probing, QuestionHook, RawRequest
 from relay.contract.model import Attachment, Contact, MediaKind
 from tests.bridges.operator.conftest import WEBHOOK_TOKEN, hook, json_hook
 
@@ -36,7 +36,7 @@ async def ask(bridge: OperatorBridge, request: RawRequest) -> tuple[int, object]
 
 
 def test_the_core_finds_the_abilities(bridge: OperatorBridge):
-    assert isinstance(bridge, Answering) and isinstance(bridge, Probing)
+    assert isinstance(bridge, QuestionHook) and isinstance(bridge, Probing)
     assert [bridge.answers(tail) for tail in ("user", "media", "message", "")] == [True, True, False, False]
 
 

@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from relay.inbound import front as fronts
-from relay.inbound.front import Front, whole
-from relay.inbound.replies import ACCEPTED, Composer, Reply, said
+from relay.inbound.front import Front, complete_hook
+from relay.inbound.replies import ACCEPTED, Reply, ReplyWriter, said
 
 BODY = b'{"a":1}'
 
@@ -34,13 +34,13 @@ def request(
 
 
 def test_a_hook_that_came_whole() -> None:
-    hook = whole(request(headers=(b"Host: x", b"KEY: k\xc3\xb6", b"content-TYPE: application/json")))
+    hook = complete_hook(request(headers=(b"Host: x", b"KEY: k\xc3\xb6", b"content-TYPE: application/json")))
     assert hook is not None
     assert (hook.name, hook.tail, hook.body) == ("shop", "secret", BODY)
     assert hook.headers["key"] == "kö" and hook.headers["Content-Type"] == "application/json"
-    empty = whole(request(b"", start=b"POST /hooks/shop HTTP/1.1", headers=()))
+    empty = complete_hook(request(b"", start=b"POST /hooks/shop HTTP/1.1", headers=()))
     assert empty is not None and (empty.name, empty.tail, empty.body) == ("shop", "", b"")
-    form = whole(request(b"a=b", headers=(b"Content-Type: application/x-www-form-urlencoded",)))
+    form = complete_hook(request(b"a=b", headers=(b"Content-Type: application/x-www-form-urlencoded",)))
     assert form is not None and form.body == b"a=b"
 
 
@@ -81,14 +81,14 @@ def test_a_hook_that_came_whole() -> None:
     ],
 )
 def test_everything_else_is_not_ours(data: bytes) -> None:
-    assert whole(data) is None
+    assert complete_hook(data) is None
 
 
 # --- what goes back -------------------------------------------------------------------------------------------------
 
 
 def test_replies_as_they_go_over_the_connection() -> None:
-    composer = Composer()
+    composer = ReplyWriter()
     head, _, body = composer.bytes_of(ACCEPTED).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\n") and body == b'{"ok":true}'
     assert b"Content-Length: 11\r\n" in head and b"Retry-After" not in head
@@ -98,7 +98,7 @@ def test_replies_as_they_go_over_the_connection() -> None:
 
 
 def test_the_date_of_an_acceptance_is_of_its_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    composer = Composer()
+    composer = ReplyWriter()
     for second, date in ((0, b"Thu, 01 Jan 1970 00:00:00 GMT"), (61, b"Thu, 01 Jan 1970 00:01:01 GMT")):
         monkeypatch.setattr("relay.inbound.replies.time", SimpleNamespace(time=lambda at=second: at + 0.5))
         assert b"\r\nDate: " + date + b"\r\n" in composer.bytes_of(ACCEPTED)
@@ -117,7 +117,9 @@ class Script:
         self.reply: Reply | Exception = ACCEPTED
         self.at_once = self.most = 0
 
-    async def take_whole(self, name: str, tail: str, headers: Mapping[str, str], body: bytes, remote: str) -> Reply:
+    async def handle_complete(
+        self, name: str, tail: str, headers: Mapping[str, str], body: bytes, remote: str
+    ) -> Reply:
         assert remote == "127.0.0.1"
         self.taken.append((name, tail, body))
         self.at_once += 1

@@ -26,7 +26,7 @@ from relay.inbound.front import Front
 from relay.inbound.hooks import WRONG_A_MINUTE, Hooks
 from relay.inbound.intake import NoSuchContact, Taken
 from relay.observe.metrics import Metrics
-from relay.routing.accounts import Registry, build
+from relay.routing.accounts import Accounts, build
 from relay.texts.templates import Templates
 from tests.harness import INSTA_TOKEN, PANEL_HOOK_TOKEN, PANEL_TOKEN, SECRET_KEY, TEAM_KEY, insta_message
 
@@ -67,13 +67,13 @@ class Door:
 
     session: aiohttp.ClientSession
     base: str
-    registry: Registry
+    accounts: Accounts
     intake: Script
     spool: Path
 
     def path(self, name: str, tail: str = "") -> str:
         account = name.partition("/")[0]
-        secret = self.registry.accounts[account].secrets[0] if account == "shop" else ""
+        secret = self.accounts.by_name[account].secrets[0] if account == "shop" else ""
         return self.base + "/hooks/" + "/".join(p for p in (name, secret, tail) if p)
 
     async def post(self, url: str | yarl.URL, **request: Any) -> tuple[int, dict[str, Any], Any]:
@@ -87,11 +87,11 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     kinds = {b.spec.kind: b for b in bridges.ALL}
     config = load(tmp_path / "config.yaml", {k: b.spec for k, b in kinds.items()})
     origin = "http://127.0.0.1:1"
-    registry = build(config, kinds, Templates("en"), keys=(NEW, OLD), local_origin=origin, public_url=origin)
+    accounts = build(config, kinds, Templates("en"), keys=(NEW, OLD), local_origin=origin, public_url=origin)
     spool = tmp_path / "spool"
     spool.mkdir()
     intake = Script()
-    hooks = Hooks(registry, cast("Any", intake), {}, Metrics(), max_body=200_000, spool=spool)
+    hooks = Hooks(accounts, cast("Any", intake), {}, Metrics(), max_body=200_000, spool=spool)
     app = web.Application(client_max_size=200_000)
     hooks.add_routes(app)
     front = Front(app, hooks, shutdown_timeout=1.0)
@@ -99,7 +99,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     try:
         await front.start(listening)
         async with aiohttp.ClientSession() as session:
-            yield Door(session, "http://{}:{}".format(*listening.getsockname()), registry, intake, spool)
+            yield Door(session, "http://{}:{}".format(*listening.getsockname()), accounts, intake, spool)
     finally:
         await front.stop()
 
@@ -158,7 +158,7 @@ async def test_an_answer_to_nobody(door: Door) -> None:
 
 
 async def test_secrets_rotate_and_everything_else_is_a_plain_404(door: Door) -> None:
-    new, old = door.registry.accounts["shop"].secrets
+    new, old = door.accounts.by_name["shop"].secrets
     assert new != old
     for secret in (new, old):
         assert (await door.post(f"{door.base}/hooks/shop/{secret}", json=MESSAGE))[0] == 200

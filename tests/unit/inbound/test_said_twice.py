@@ -8,13 +8,13 @@ import orjson
 
 from relay.contract.model import Kind
 from relay.outbound.lane_worker import LaneWorker
-from relay.store.records import Finish, Finished, Head, Held, Stored
+from relay.store.records import Finish, Finished, Head, LeasedLane, NewMessage
 from relay.store.store import Store, new_id
 from tests.unit.attempts import made_by
 
 
 async def _accepted(store: Store) -> str:
-    message = Stored(id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=orjson.dumps({"text": "long"}))
+    message = NewMessage(id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=orjson.dumps({"text": "long"}))
     return (await store.accept(message, ["desk"], channel="shop", remote_user="u1")).message_id
 
 
@@ -23,7 +23,7 @@ async def test_a_part_said_twice_is_one_part(store: Store) -> None:
     await _accepted(store)
     lane = (await store.claim("desk", "w", 1)).lanes[0]
     assert lane.head is not None
-    said = Finish(verdict="part", standing=lane.head.standing)
+    said = Finish(verdict="part", progress=lane.head.progress)
     for _ in range(2):
         after = await store.finish("desk", lane, lane.head.delivery_id, said)
         assert after.head is not None and after.head.part == 1
@@ -34,7 +34,7 @@ async def test_a_failure_said_twice_uses_one_try(store: Store) -> None:
     await _accepted(store)
     lane = (await store.claim("desk", "w", 1)).lanes[0]
     assert lane.head is not None
-    said = Finish(verdict="retry", standing=lane.head.standing)
+    said = Finish(verdict="retry", progress=lane.head.progress)
     assert (await store.finish("desk", lane, lane.head.delivery_id, said)).status == "asleep"
     again = (await store.claim("desk", "w", 1)).lanes[0]
     after = await store.finish("desk", again, lane.head.delivery_id, said)
@@ -47,10 +47,10 @@ async def test_an_attempt_outlives_its_own_lease(store: Store) -> None:
     sent: list[str] = []
     ended: list[Finished] = []
 
-    async def deliver(lane: Held, head: Head, probing: bool) -> Finish:
+    async def deliver(lane: LeasedLane, head: Head, probing: bool) -> Finish:
         sent.append(head.delivery_id)
         await asyncio.sleep(store.lease_ms / 1000 * 3)
-        return Finish(verdict="ok", standing=head.standing)
+        return Finish(verdict="ok", progress=head.progress)
 
     worker = LaneWorker(store, "desk", made_by(deliver), name="w", on_finished=lambda d, h, f, w: ended.append(f))
 

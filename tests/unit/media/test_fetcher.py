@@ -406,7 +406,7 @@ async def test_what_is_no_good_file_leaves_nothing(tmp_path: Path, answer: bytes
 
 
 @pytest.mark.parametrize(
-    ("answer", "passing"),
+    ("answer", "transient"),
     [
         (b"HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n", True),
         (b"HTTP/1.1 429 Slowly\r\nContent-Length: 0\r\n\r\n", True),
@@ -418,11 +418,11 @@ async def test_what_is_no_good_file_leaves_nothing(tmp_path: Path, answer: bytes
         (redirect("http://127.0.0.1:9/"), False),
     ],
 )
-async def test_what_another_try_may_mend(tmp_path: Path, answer: bytes, passing: bool):
+async def test_what_another_try_may_mend(tmp_path: Path, answer: bytes, transient: bool):
     async with serving(answer) as (base, _), Fetcher(tmp_path, allow_private=[base]) as fetcher:
         with pytest.raises(FetchRefused) as caught:
             await fetcher.fetch(base + "/a.jpg", 100)
-    assert caught.value.passing is passing
+    assert caught.value.transient is transient
 
 
 async def test_exactly_the_limit_and_nothing_at_all_are_files(tmp_path: Path):

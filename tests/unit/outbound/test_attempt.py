@@ -12,10 +12,10 @@ import pytest
 from relay.contract.errors import Refusal, SendError, UnsupportedContent
 from relay.contract.model import OutboundRequest, Outcome, Part, RawResponse, Verdict
 from relay.outbound.attempt import Attempts
-from relay.routing.accounts import Registry
-from relay.store.records import Finish, Head, Held
+from relay.routing.accounts import Accounts
+from relay.store.records import Finish, Head, LeasedLane
 
-LANE = Held(number=7, job="desk:7:1", token="1", taken_over=False)
+LANE = LeasedLane(number=7, job="desk:7:1", token="1", taken_over=False)
 
 
 class ABridge:
@@ -57,7 +57,7 @@ def attempts(bridge: ABridge) -> Attempts:
     desk = SimpleNamespace(name="desk", bridge=bridge, is_desk=True, bot_id=1)
     texts = SimpleNamespace(notice=lambda name, **facts: f"{name} {facts}")
     return Attempts(
-        Registry(accounts=cast("Any", {"desk": desk}), desks_of={}, channels_of={}),
+        Accounts(by_name=cast("Any", {"desk": desk}), desks_of={}, channels_of={}),
         cast("Any", None),
         cast("Any", texts),
         {"desk": cast("Any", bridge.http)},

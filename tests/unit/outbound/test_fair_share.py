@@ -11,7 +11,7 @@ import pytest
 from relay.contract.model import Kind
 from relay.outbound import lane_worker as workers
 from relay.outbound.lane_worker import LaneWorker
-from relay.store.records import Finish, Finished, Head, Held, Stored
+from relay.store.records import Finish, Finished, Head, LeasedLane, NewMessage
 from relay.store.server.address import StoreAddress
 from relay.store.store import Store, new_id
 from tests.harness import StoreServer
@@ -29,9 +29,9 @@ async def test_taken_again_before_the_old_turn_has_ended(
     await store.start()
     sent: list[str] = []
 
-    async def deliver(lane: Held, head: Head, probing: bool) -> Finish:
+    async def deliver(lane: LeasedLane, head: Head, probing: bool) -> Finish:
         sent.append(head.delivery_id)
-        return Finish(verdict="ok", standing=head.standing)
+        return Finish(verdict="ok", progress=head.progress)
 
     worker = LaneWorker(store, "desk", made_by(deliver), name="w")
     finish, again = store.finish, 0
@@ -47,7 +47,7 @@ async def test_taken_again_before_the_old_turn_has_ended(
     monkeypatch.setattr(store, "finish", finish_then_claim)
     try:
         for _ in range(5):
-            message = Stored(id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=orjson.dumps({"text": "x"}))
+            message = NewMessage(id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=orjson.dumps({"text": "x"}))
             await store.accept(message, ["desk"], channel="shop", remote_user="u")
         running = asyncio.create_task(worker.main())
         async with asyncio.timeout(store.lease_ms / 1000 - 1):

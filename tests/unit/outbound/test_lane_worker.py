@@ -15,18 +15,18 @@ import pytest
 from relay.contract.model import Kind
 from relay.outbound import lane_worker as workers
 from relay.outbound.lane_worker import FAIR_SHARE, LaneWorker
-from relay.store.records import Finish, Finished, Head, Held, Stored
+from relay.store.records import Finish, Finished, Head, LeasedLane, NewMessage
 from relay.store.server.address import StoreAddress
 from relay.store.store import Store, new_id
 from tests.harness import StoreServer, until
 from tests.unit.attempts import made_by
 
 OK = Finish(verdict="ok")
-Send = Callable[[Held, Head, bool], Awaitable[Finish]]
+Send = Callable[[LeasedLane, Head, bool], Awaitable[Finish]]
 
 
 async def put(store: Store, user: str, text: str) -> int:
-    message = Stored(id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=orjson.dumps({"text": text}))
+    message = NewMessage(id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=orjson.dumps({"text": text}))
     return (await store.accept(message, ("desk",), channel="shop", remote_user=user)).number
 
 
@@ -47,7 +47,7 @@ class Far:
     def count(self) -> int:
         return sum(map(len, self.came.values()))
 
-    async def send(self, lane: Held, head: Head, probing: bool) -> Finish:
+    async def send(self, lane: LeasedLane, head: Head, probing: bool) -> Finish:
         self.now += 1
         self.most = max(self.most, self.now)
         try:
@@ -122,7 +122,7 @@ async def test_an_idle_worker_hardly_asks(store: Store, monkeypatch: pytest.Monk
 async def test_a_retry_comes_when_due_without_a_bell(store: Store) -> None:
     tries: list[int] = []
 
-    async def send(lane: Held, head: Head, probing: bool) -> Finish:
+    async def send(lane: LeasedLane, head: Head, probing: bool) -> Finish:
         tries.append(head.tries)
         return OK if head.tries == 2 else Finish(verdict="retry", delay_ms=40)
 
@@ -134,7 +134,7 @@ async def test_a_retry_comes_when_due_without_a_bell(store: Store) -> None:
 async def test_a_failing_conversation_holds_up_only_itself(store: Store) -> None:
     far = Far()
 
-    async def send(lane: Held, head: Head, probing: bool) -> Finish:
+    async def send(lane: LeasedLane, head: Head, probing: bool) -> Finish:
         if lane.number == 1:
             return Finish(verdict="retry", delay_ms=5)
         return await far.send(lane, head, probing)
@@ -152,7 +152,7 @@ async def test_a_long_conversation_gives_others_their_turn(store: Store) -> None
     await put(store, "short", "me too")
     order: list[int] = []
 
-    async def send(lane: Held, head: Head, probing: bool) -> Finish:
+    async def send(lane: LeasedLane, head: Head, probing: bool) -> Finish:
         order.append(lane.number)
         return await far.send(lane, head, probing)
 
@@ -165,7 +165,7 @@ async def test_a_long_conversation_gives_others_their_turn(store: Store) -> None
 async def test_a_slow_send_keeps_its_lease(store: Store) -> None:
     far = Far()
 
-    async def slow(lane: Held, head: Head, probing: bool) -> Finish:
+    async def slow(lane: LeasedLane, head: Head, probing: bool) -> Finish:
         await asyncio.sleep(0.6)  # three leases
         return await far.send(lane, head, probing)
 
@@ -196,7 +196,7 @@ async def test_what_a_dead_worker_held_is_taken_over_and_said_to_be_in_doubt(sto
 async def test_a_stop_lets_what_is_under_way_finish_and_uses_up_nothing(store: Store) -> None:
     far, begun = Far(), asyncio.Event()
 
-    async def slow(lane: Held, head: Head, probing: bool) -> Finish:
+    async def slow(lane: LeasedLane, head: Head, probing: bool) -> Finish:
         begun.set()
         await asyncio.sleep(0.1)
         return await far.send(lane, head, probing)
@@ -239,7 +239,7 @@ async def test_the_next_is_sent_while_the_last_result_is_still_being_written(
 async def test_a_stop_gives_back_what_waits_for_a_place(store: Store) -> None:
     begun, go = [], asyncio.Event()
 
-    async def send(lane: Held, head: Head, probing: bool) -> Finish:
+    async def send(lane: LeasedLane, head: Head, probing: bool) -> Finish:
         begun.append(lane.number)
         await go.wait()
         return OK
@@ -271,7 +271,7 @@ async def test_an_unknown_job_is_buried_and_the_rest_goes_on(store: Store) -> No
 async def test_a_bug_in_sending_is_one_conversations_trouble(store: Store) -> None:
     far = Far()
 
-    async def send(lane: Held, head: Head, probing: bool) -> Finish:
+    async def send(lane: LeasedLane, head: Head, probing: bool) -> Finish:
         if lane.number == 1:
             raise ZeroDivisionError
         return await far.send(lane, head, probing)
@@ -291,7 +291,7 @@ async def test_it_survives_a_store_that_dies_and_comes_back(tmp_path: Path) -> N
     await store.start()
     far, hold = Far(), asyncio.Event()
 
-    async def send(lane: Held, head: Head, probing: bool) -> Finish:
+    async def send(lane: LeasedLane, head: Head, probing: bool) -> Finish:
         await hold.wait()
         return await far.send(lane, head, probing)
 

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.contract.model import Outcome, Verdict
-from relay.outbound.next_step import BEFORE_DEADLINE_S, Settled, settle
+from relay.outbound.next_step import BEFORE_DEADLINE_S, NextStep, next_step
 
 RETRY = Outcome(verdict=Verdict.RETRY, reason="server_error")
 
 
-def decide(outcome: Outcome = RETRY, **changes: Any) -> Settled:
+def decide(outcome: Outcome = RETRY, **changes: Any) -> NextStep:
     known: dict[str, Any] = {
         "more_parts": False,
         "failed_before": 0,
@@ -24,32 +24,32 @@ def decide(outcome: Outcome = RETRY, **changes: Any) -> Settled:
         "left_s": None,
         "random": lambda: 0.5,
     }
-    return settle(outcome, **(known | changes))
+    return next_step(outcome, **(known | changes))
 
 
 @pytest.mark.parametrize(
     ("outcome", "changes", "expected"),
     [
-        (Outcome(verdict=Verdict.ACCEPTED), {}, Settled(verdict="ok")),
-        (Outcome(verdict=Verdict.ACCEPTED), {"more_parts": True}, Settled(verdict="part")),
-        (Outcome(verdict=Verdict.REJECTED, reason="gone"), {}, Settled(verdict="dead", reason="gone")),
-        (Outcome(verdict=Verdict.REJECTED), {"more_parts": True}, Settled(verdict="dead", reason="rejected")),
-        (Outcome(verdict=Verdict.CREDENTIALS, reason="unpaid"), {}, Settled(verdict="credentials", reason="unpaid")),
-        (Outcome(verdict=Verdict.CREDENTIALS), {"failed_before": 99}, Settled(verdict="credentials")),
-        (RETRY, {}, Settled(verdict="retry", delay_s=10)),
-        (RETRY, {"failed_before": 7}, Settled(verdict="retry", delay_s=80)),
-        (RETRY, {"failed_before": 8}, Settled(verdict="dead", reason="server_error")),
-        (Outcome(verdict=Verdict.RETRY), {"failed_before": 8}, Settled(verdict="dead", reason="gave_up")),
-        (RETRY, {"retries": 0}, Settled(verdict="dead", reason="server_error")),
-        (RETRY, {"failed_before": 50, "probing": True}, Settled(verdict="retry", delay_s=510)),
-        (Outcome(verdict=Verdict.RETRY, retry_after_s=70), {}, Settled(verdict="retry", delay_s=70)),
-        (RETRY, {"left_s": 100.0}, Settled(verdict="retry", delay_s=10)),
-        (RETRY, {"left_s": 9.0}, Settled(verdict="retry", delay_s=9 - BEFORE_DEADLINE_S)),
-        (RETRY, {"left_s": 2.5}, Settled(verdict="dead", reason="deadline")),
-        (RETRY, {"left_s": -1.0}, Settled(verdict="dead", reason="deadline")),
+        (Outcome(verdict=Verdict.ACCEPTED), {}, NextStep(verdict="ok")),
+        (Outcome(verdict=Verdict.ACCEPTED), {"more_parts": True}, NextStep(verdict="part")),
+        (Outcome(verdict=Verdict.REJECTED, reason="gone"), {}, NextStep(verdict="dead", reason="gone")),
+        (Outcome(verdict=Verdict.REJECTED), {"more_parts": True}, NextStep(verdict="dead", reason="rejected")),
+        (Outcome(verdict=Verdict.CREDENTIALS, reason="unpaid"), {}, NextStep(verdict="credentials", reason="unpaid")),
+        (Outcome(verdict=Verdict.CREDENTIALS), {"failed_before": 99}, NextStep(verdict="credentials")),
+        (RETRY, {}, NextStep(verdict="retry", delay_s=10)),
+        (RETRY, {"failed_before": 7}, NextStep(verdict="retry", delay_s=80)),
+        (RETRY, {"failed_before": 8}, NextStep(verdict="dead", reason="server_error")),
+        (Outcome(verdict=Verdict.RETRY), {"failed_before": 8}, NextStep(verdict="dead", reason="gave_up")),
+        (RETRY, {"retries": 0}, NextStep(verdict="dead", reason="server_error")),
+        (RETRY, {"failed_before": 50, "probing": True}, NextStep(verdict="retry", delay_s=510)),
+        (Outcome(verdict=Verdict.RETRY, retry_after_s=70), {}, NextStep(verdict="retry", delay_s=70)),
+        (RETRY, {"left_s": 100.0}, NextStep(verdict="retry", delay_s=10)),
+        (RETRY, {"left_s": 9.0}, NextStep(verdict="retry", delay_s=9 - BEFORE_DEADLINE_S)),
+        (RETRY, {"left_s": 2.5}, NextStep(verdict="dead", reason="deadline")),
+        (RETRY, {"left_s": -1.0}, NextStep(verdict="dead", reason="deadline")),
     ],
 )
-def test_table(outcome: Outcome, changes: dict[str, Any], expected: Settled) -> None:
+def test_table(outcome: Outcome, changes: dict[str, Any], expected: NextStep) -> None:
     assert decide(outcome, **changes) == expected
 
 
@@ -80,4 +80,4 @@ def test_a_message_that_always_fails_gets_exactly_its_tries(
 def test_no_try_is_planned_for_after_the_window(left: float, failed: int, said: float | None, random: float) -> None:
     outcome = Outcome(verdict=Verdict.RETRY, retry_after_s=said)
     found = decide(outcome, failed_before=failed, left_s=left, random=lambda: random)
-    assert found == Settled(verdict="dead", reason="deadline") or 1.0 <= found.delay_s <= left - BEFORE_DEADLINE_S
+    assert found == NextStep(verdict="dead", reason="deadline") or 1.0 <= found.delay_s <= left - BEFORE_DEADLINE_S

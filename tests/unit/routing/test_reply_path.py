@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relay.contract import Limits
 from relay.contract.model import Contact
-from relay.routing.reply_path import NoWay, Way, once_key, way
+from relay.routing.reply_path import CannotReply, ReplyPath, once_key, reply_path
 from relay.store.records import ContactCard
 
 HOUR = 3_600_000
@@ -31,49 +31,59 @@ def card(*, dm: float | None = None, comment: float | None = None, last: str = "
     )
 
 
-TO_COMMENT = Way(comment_id="c1", once="once:comment:shop:c1", deadline_ms=NOW + 23 * HOUR)
+TO_COMMENT = ReplyPath(comment_id="c1", single_use_key="once:comment:shop:c1", deadline_ms=NOW + 23 * HOUR)
 NUMBER = ("number", "42")
 
 
 @pytest.mark.parametrize(
     ("who", "limits", "answered", "expected"),
     [
-        (card(dm=1), COMMENTS, False, Way()),
-        (card(dm=9_999), COMMENTS, False, Way()),
-        (card(), COMMENTS, False, Way()),
+        (card(dm=1), COMMENTS, False, ReplyPath()),
+        (card(dm=9_999), COMMENTS, False, ReplyPath()),
+        (card(), COMMENTS, False, ReplyPath()),
         (card(comment=1, last="comment"), COMMENTS, False, TO_COMMENT),
         (card(comment=1, dm=5, last="comment"), COMMENTS, False, TO_COMMENT),
-        (card(comment=1, dm=0.5), COMMENTS, False, Way()),
-        (card(comment=1, dm=5, last="comment"), COMMENTS, True, Way()),
-        (card(comment=25, dm=50, last="comment"), COMMENTS, False, Way()),
-        (card(comment=1, last="comment"), COMMENTS, True, NoWay(notice="comment_already_answered", facts=(NUMBER,))),
+        (card(comment=1, dm=0.5), COMMENTS, False, ReplyPath()),
+        (card(comment=1, dm=5, last="comment"), COMMENTS, True, ReplyPath()),
+        (card(comment=25, dm=50, last="comment"), COMMENTS, False, ReplyPath()),
+        (
+            card(comment=1, last="comment"),
+            COMMENTS,
+            True,
+            CannotReply(notice="comment_already_answered", facts=(NUMBER,)),
+        ),
         (
             card(comment=25, last="comment"),
             COMMENTS,
             False,
-            NoWay(notice="comment_too_old", facts=(NUMBER, ("hours", "24"))),
+            CannotReply(notice="comment_too_old", facts=(NUMBER, ("hours", "24"))),
         ),
-        (card(dm=1), BOTH, False, Way(deadline_ms=NOW + 167 * HOUR)),
+        (card(dm=1), BOTH, False, ReplyPath(deadline_ms=NOW + 167 * HOUR)),
         # Only the channel knows for certain that its window has closed: it is tried, without a deadline.
-        (card(dm=169), BOTH, False, Way()),
+        (card(dm=169), BOTH, False, ReplyPath()),
         (card(comment=1, dm=169, last="comment"), BOTH, False, TO_COMMENT),
         (
             card(comment=1, dm=169, last="comment"),
             BOTH,
             True,
-            NoWay(notice="comment_already_answered", facts=(NUMBER,)),
+            CannotReply(notice="comment_already_answered", facts=(NUMBER,)),
         ),
-        (card(comment=9_999, last="comment"), Limits(), False, Way(comment_id="c1", once="once:comment:shop:c1")),
+        (
+            card(comment=9_999, last="comment"),
+            Limits(),
+            False,
+            ReplyPath(comment_id="c1", single_use_key="once:comment:shop:c1"),
+        ),
     ],
 )
-def test_table(who: ContactCard, limits: Limits, answered: bool, expected: Way | NoWay) -> None:
-    assert way(who, limits, NOW, comment_answered=answered) == expected
+def test_table(who: ContactCard, limits: Limits, answered: bool, expected: ReplyPath | CannotReply) -> None:
+    assert reply_path(who, limits, NOW, comment_answered=answered) == expected
 
 
 def test_the_window_ends_to_the_millisecond() -> None:
     at_the_end = card(comment=24, last="comment")
-    assert isinstance(way(at_the_end, COMMENTS, NOW, comment_answered=False), NoWay)
-    assert isinstance(way(at_the_end, COMMENTS, NOW - 1, comment_answered=False), Way)
+    assert isinstance(reply_path(at_the_end, COMMENTS, NOW, comment_answered=False), CannotReply)
+    assert isinstance(reply_path(at_the_end, COMMENTS, NOW - 1, comment_answered=False), ReplyPath)
 
 
 def test_claims_of_two_channels_are_two() -> None:
@@ -90,10 +100,10 @@ def test_claims_of_two_channels_are_two() -> None:
 def test_what_is_promised_is_in_time_and_a_comment_is_never_answered_twice(
     dm: float | None, comment: float | None, last: str, answered: bool, limits: Limits
 ) -> None:
-    found = way(card(dm=dm, comment=comment, last=last), limits, NOW, comment_answered=answered)
-    if isinstance(found, Way):
+    found = reply_path(card(dm=dm, comment=comment, last=last), limits, NOW, comment_answered=answered)
+    if isinstance(found, ReplyPath):
         assert not found.deadline_ms or found.deadline_ms > NOW
-        assert bool(found.comment_id) == bool(found.once)
+        assert bool(found.comment_id) == bool(found.single_use_key)
         assert not (found.comment_id and answered)
     else:
         facts: dict[str, Any] = dict(found.facts)

@@ -51,9 +51,9 @@ def announcer(desk: Desk) -> Announcer:
 async def test_back_and_forth_is_told_once_and_the_end_is_true(desk: Desk) -> None:
     told = announcer(desk)
     for _ in range(5):
-        await told.news("shop", "paused", "unpaid")
-        await told.news("shop", "resumed", "")
-    await told.news("shop", "paused", "unpaid")
+        await told.state_change("shop", "paused", "unpaid")
+        await told.state_change("shop", "resumed", "")
+    await told.state_change("shop", "paused", "unpaid")
     desk.now.paused = "credentials"
     assert len(desk.said) == 2
     await until(lambda: len(desk.said) == 3)
@@ -64,13 +64,13 @@ async def test_back_and_forth_is_told_once_and_the_end_is_true(desk: Desk) -> No
 
 async def test_the_same_news_again_is_told_when_time_has_passed(desk: Desk) -> None:
     told = announcer(desk)
-    await told.news("shop", "opened", "")
+    await told.state_change("shop", "opened", "")
     await asyncio.sleep(0.06)
-    await told.news("shop", "opened", "")
+    await told.state_change("shop", "opened", "")
     assert len(desk.said) == 2
 
 
 async def test_a_desk_is_not_told_about_itself(desk: Desk) -> None:
-    await announcer(desk).news("sales", "opened", "")
+    await announcer(desk).state_change("sales", "opened", "")
     assert desk.said == []
     await asyncio.sleep(0.06)

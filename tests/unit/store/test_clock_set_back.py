@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from relay.contract.model import Kind
-from relay.store.records import Finish, Stored
+from relay.store.records import Finish, NewMessage
 from relay.store.server.address import StoreAddress
 from relay.store.store import Store, load_scripts, new_id
 from tests.harness import StoreServer
@@ -35,12 +35,12 @@ async def test_lanes_do_not_wait_for_the_old_time(store_server: StoreServer, del
     store_server.command("FLUSHALL")
     before, after = await _store(store_server, HOUR_MS), await _store(store_server, 0)
     try:
-        message = Stored(id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=orjson.dumps({"text": "x"}))
+        message = NewMessage(id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=orjson.dumps({"text": "x"}))
         await before.accept(message, ["desk"], channel="shop", remote_user="u")
         lane = (await before.claim("desk", "w", 1)).lanes[0]
         assert lane.head is not None
         await before.finish(
-            "desk", lane, lane.head.delivery_id, Finish(verdict="retry", delay_ms=delay_ms, standing="0/0")
+            "desk", lane, lane.head.delivery_id, Finish(verdict="retry", delay_ms=delay_ms, progress="0/0")
         )
         await before.sweep("desk")
         assert not (await after.claim("desk", "w", 1)).lanes

@@ -11,20 +11,20 @@ from typing import Any
 import pytest
 
 from relay.contract.errors import StoreUnavailable
-from relay.store.server.pipeline import Endpoint, Wire
+from relay.store.server.pipeline import Endpoint, StorePipeline
 from tests.faulty import FaultyProxy
 from tests.harness import StoreServer
 
 
 @asynccontextmanager
-async def wired(server: StoreServer, folder: Path, **options: Any) -> AsyncIterator[tuple[Wire, FaultyProxy]]:
+async def wired(server: StoreServer, folder: Path, **options: Any) -> AsyncIterator[tuple[StorePipeline, FaultyProxy]]:
     """A wire to a store behind a proxy that can be told to fail; stopped at the end."""
     async with FaultyProxy(server.url, folder) as proxy:
 
         async def locate() -> Endpoint:
             return Endpoint(path=proxy.path)
 
-        wire = Wire(locate, timeout_s=2.0, **options)
+        wire = StorePipeline(locate, timeout_s=2.0, **options)
         await wire.start()
         try:
             yield wire, proxy

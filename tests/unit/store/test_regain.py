@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from relay.contract.model import Kind
-from relay.store.records import Claimed, Finish, Head, Held, Stored
+from relay.store.records import Claimed, Finish, Head, LeasedLane, NewMessage
 from relay.store.server.address import StoreAddress
 from relay.store.store import Store, new_id
 from tests.faulty import FaultyProxy
@@ -67,12 +67,14 @@ async def test_a_lost_acceptance_that_gave_a_lane_is_begun_at_once(store_server:
         try:
             async with running(store, far.send) as worker:
                 await until(lambda: worker.healthy)
-                assert worker.promise()
+                assert worker.reserve()
                 cut = _lose_the_answer_to(proxy, store.wire._shas["accept"])
-                message = Stored(id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=orjson.dumps({"text": "a"}))
+                message = NewMessage(
+                    id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=orjson.dumps({"text": "a"})
+                )
                 lost = await asyncio.gather(
                     store.accept(
-                        message, ["desk"], channel="shop", remote_user="u1", taker=worker.name, takes=["desk"]
+                        message, ["desk"], channel="shop", remote_user="u1", worker=worker.name, handover_to=["desk"]
                     ),
                     return_exceptions=True,
                 )
@@ -81,8 +83,8 @@ async def test_a_lost_acceptance_that_gave_a_lane_is_begun_at_once(store_server:
                 await asyncio.sleep(0.1)
                 worker.ring()
                 await asyncio.sleep(0.3)
-                assert far.count == 0, "a promise is open: the lane might still come by it"
-                worker.unpromise()
+                assert far.count == 0, "a reserve is open: the lane might still come by it"
+                worker.cancel_reservation()
                 await until(lambda: far.count == 1, 3)
         finally:
             await store.stop()
@@ -95,7 +97,7 @@ async def test_what_it_knows_of_stays_as_it_is(store: Store) -> None:
     mine: Claimed = await store.claim("desk", "me", 2)
     theirs = await store.claim("desk", "other", 1)
     known, lost = mine.lanes
-    assert await store.regain("desk", "me", [known.job]) == 1
+    assert await store.reclaim_lost_replies("desk", "me", [known.job]) == 1
     (again,) = (await store.claim("desk", "me", 5)).lanes
     assert again.job == lost.job and again.token != lost.token
     for lane in (known, *theirs.lanes):
@@ -103,7 +105,7 @@ async def test_what_it_knows_of_stays_as_it_is(store: Store) -> None:
     assert await _finish(store, lost) == "stale"
 
 
-async def _finish(store: Store, lane: Held) -> str:
+async def _finish(store: Store, lane: LeasedLane) -> str:
     head: Head | None = lane.head
     assert head is not None
-    return (await store.finish("desk", lane, head.delivery_id, Finish(verdict="ok", standing=head.standing))).status
+    return (await store.finish("desk", lane, head.delivery_id, Finish(verdict="ok", progress=head.progress))).status

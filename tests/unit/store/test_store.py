@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from relay.contract.errors import StoreUnavailable
 from relay.contract.model import Kind, Report, ReportStatus, State
 from relay.store import keys
-from relay.store.records import Accepted, Breaker, Claimed, Finish, Finished, Held, Stored
+from relay.store.records import Accepted, Breaker, Claimed, Finish, Finished, LeasedLane, NewMessage
 from relay.store.server.address import StoreAddress
 from relay.store.store import Store, new_id
 from tests.harness import StoreServer
@@ -24,8 +24,8 @@ on_the_store = settings(max_examples=60, suppress_health_check=[HealthCheck.func
 _users = itertools.count()
 
 
-def message(text: str = "hello", kind: Kind = Kind.MESSAGE, origin: str = "shop") -> Stored:
-    return Stored(id=new_id(), kind=kind, origin=origin, envelope=orjson.dumps({"text": text}), raw=b"raw")
+def message(text: str = "hello", kind: Kind = Kind.MESSAGE, origin: str = "shop") -> NewMessage:
+    return NewMessage(id=new_id(), kind=kind, origin=origin, envelope=orjson.dumps({"text": text}), raw=b"raw")
 
 
 async def incoming(store: Store, text: str = "hello", *to: str, user: str = "u1", **more: Any) -> Accepted:
@@ -38,24 +38,24 @@ async def take(store: Store, destination: str = "desk", worker: str = "w1", most
     return await store.claim(destination, worker, most)
 
 
-async def take_one(store: Store, destination: str = "desk", worker: str = "w1") -> Held:
+async def take_one(store: Store, destination: str = "desk", worker: str = "w1") -> LeasedLane:
     lanes = (await take(store, destination, worker, 1)).lanes
     assert len(lanes) == 1
     return lanes[0]
 
 
-async def end(store: Store, lane: Held, verdict: str, destination: str = "desk", **more: Any) -> Finished:
+async def end(store: Store, lane: LeasedLane, verdict: str, destination: str = "desk", **more: Any) -> Finished:
     """Finish the lane's head."""
     assert lane.head is not None
     line = orjson.dumps({"at": 1, "what": verdict})
     return await store.finish(destination, lane, lane.head.delivery_id, Finish(verdict=verdict, line=line, **more))
 
 
-def fields(lane: Held) -> dict[str, Any]:
+def fields(lane: LeasedLane) -> dict[str, Any]:
     return {name: getattr(lane, name) for name in ("number", "job", "token", "taken_over")}
 
 
-def text_of(lane: Held | Finished) -> str:
+def text_of(lane: LeasedLane | Finished) -> str:
     assert lane.head is not None
     return str(orjson.loads(lane.head.envelope)["text"])
 
@@ -129,11 +129,11 @@ async def test_only_one_may_use_up_a_once(store: Store) -> None:
     await incoming(store)
     once = "once:comment:shop:c1"
     answers = await asyncio.gather(
-        *(store.accept(message(kind=Kind.ANSWER), ("shop",), number=1, once=once) for _ in range(5))
+        *(store.accept(message(kind=Kind.ANSWER), ("shop",), number=1, single_use_key=once) for _ in range(5))
     )
     winner = [a for a in answers if a.fresh]
-    assert len(winner) == 1 and [a.taken for a in answers if not a.fresh] == [winner[0].message_id] * 4
-    assert await store.used_up(once) and not await store.used_up("once:comment:shop:c2")
+    assert len(winner) == 1 and [a.already_answered_by for a in answers if not a.fresh] == [winner[0].message_id] * 4
+    assert await store.is_claimed(once) and not await store.is_claimed("once:comment:shop:c2")
     assert len(await drain(store, "shop")) == 1
 
 
@@ -287,7 +287,7 @@ async def test_a_stale_worker_changes_nothing(store: Store, verdict: str) -> Non
     await take_one(store, worker="w2")
     did = f"{accepted.message_id}-0"
     before = await store.record(did)
-    notice = Stored(id=new_id(), kind=Kind.NOTICE, origin="", envelope=b"{}")
+    notice = NewMessage(id=new_id(), kind=Kind.NOTICE, origin="", envelope=b"{}")
     found = await end(store, stale, verdict, remote_id="q1", notice=notice, notice_to=("sales",), delay_ms=0)
     assert found.status == "stale" and found.woken == ()
     assert await store.record(did) == before
@@ -297,30 +297,30 @@ async def test_a_stale_worker_changes_nothing(store: Store, verdict: str) -> Non
 
 
 async def test_acceptance_may_give_a_sleeping_lane_to_a_worker_at_once(store: Store) -> None:
-    first = await incoming(store, "1", "desk", "sales", taker="w1", takes=["desk"], username="anna", name="Anna")
+    first = await incoming(store, "1", "desk", "sales", worker="w1", handover_to=["desk"], username="anna", name="Anna")
     assert first.woken == ("sales",)
     ((destination, lane),) = first.held
     assert destination == "desk" and lane.head is not None and not lane.taken_over
     assert (lane.head.delivery_id, lane.head.username, lane.head.name) == (f"{first.message_id}-0", "anna", "Anna")
-    second = await incoming(store, "2", taker="w1", takes=["desk"])
+    second = await incoming(store, "2", worker="w1", handover_to=["desk"])
     assert second.held == () and second.woken == (), "its holder will find it"
     assert (await take(store, worker="w2")).lanes == ()
     found = await end(store, lane, "ok")
     assert found.status == "next" and text_of(found) == "2"
-    assert (await end(store, Held(**{**fields(lane), "head": found.head}), "ok")).status == "done"
+    assert (await end(store, LeasedLane(**{**fields(lane), "head": found.head}), "ok")).status == "done"
 
 
 async def test_a_lane_given_away_gets_its_job_record_when_it_waits(store: Store) -> None:
     """What runs at once needs none; what sleeps, was given back or taken over has one, as arq keeps them."""
     for user, verdict in (("a", "retry"), ("b", "hold")):
-        ((_, lane),) = (await incoming(store, "1", user=user, taker="w1", takes=["desk"])).held
+        ((_, lane),) = (await incoming(store, "1", user=user, worker="w1", handover_to=["desk"])).held
         assert not await store.redis.exists(f"arq:job:{lane.job}")
         assert (await end(store, lane, verdict, delay_ms=60_000)).status == "asleep"
         assert b'"f":"drain"' in (await store.redis.get(f"arq:job:{lane.job}") or b"")
-    ((_, lane),) = (await incoming(store, "1", user="c", taker="w1", takes=["desk"])).held
+    ((_, lane),) = (await incoming(store, "1", user="c", worker="w1", handover_to=["desk"])).held
     await store.release("desk", [lane])
     assert await store.redis.exists(f"arq:job:{lane.job}")
-    ((_, lane),) = (await incoming(store, "1", user="d", taker="w1", takes=["desk"])).held
+    ((_, lane),) = (await incoming(store, "1", user="d", worker="w1", handover_to=["desk"])).held
     await asyncio.sleep(0.22)
     taken = {x.job for x in (await take(store, worker="w2")).lanes}
     assert lane.job in taken and await store.redis.exists(f"arq:job:{lane.job}")
@@ -329,14 +329,14 @@ async def test_a_lane_given_away_gets_its_job_record_when_it_waits(store: Store)
 async def test_a_lane_that_is_healed_is_not_given_away_with_the_wrong_head(store: Store) -> None:
     await incoming(store, "1")
     await store.redis.delete(store.key("arq:desk"))
-    second = await incoming(store, "2", taker="w1", takes=["desk"])
+    second = await incoming(store, "2", worker="w1", handover_to=["desk"])
     assert second.held == () and second.woken == ("desk",)
     assert await drain(store) == ["1", "2"]
 
 
 async def test_a_lock_that_outlived_its_lane_holds_nothing_up(store: Store) -> None:
     for takes in ([], ["desk"]):
-        await incoming(store, "lost", taker="w1", takes=takes)
+        await incoming(store, "lost", worker="w1", handover_to=takes)
         before = await take(store, worker="w1") if not takes else None
         await store.redis.delete(store.key("lane:desk:1"))
         found = await incoming(store, "2")
@@ -369,7 +369,7 @@ async def test_a_replayed_message_stays_until_its_replay_has_ended(store: Store)
 
 
 async def test_a_lane_given_to_a_worker_that_dies_moves_on_when_the_lease_ends(store: Store) -> None:
-    (given,) = (await incoming(store, "1", taker="w1", takes=["desk"])).held
+    (given,) = (await incoming(store, "1", worker="w1", handover_to=["desk"])).held
     assert (await take(store, worker="w2")).lanes == ()
     await asyncio.sleep(0.22)
     again = await take_one(store, worker="w2")
@@ -380,13 +380,13 @@ async def test_a_lane_given_to_a_worker_that_dies_moves_on_when_the_lease_ends(s
 async def test_a_name_left_out_is_the_one_known(store: Store) -> None:
     await incoming(store, "1", username="anna", name="Anna")
     await drain(store)
-    (given,) = (await incoming(store, "2", taker="w1", takes=["desk"])).held
+    (given,) = (await incoming(store, "2", worker="w1", handover_to=["desk"])).held
     assert given[1].head is not None and (given[1].head.username, given[1].head.name) == ("anna", "Anna")
 
 
 async def test_nothing_is_given_while_a_destination_is_held(store: Store) -> None:
     await store.pause("desk", "manual")
-    accepted = await incoming(store, "1", taker="w1", takes=["desk"])
+    accepted = await incoming(store, "1", worker="w1", handover_to=["desk"])
     assert accepted.held == () and accepted.woken == ("desk",)
     await store.resume("desk")
     assert await drain(store) == ["1"]
@@ -459,8 +459,8 @@ async def test_credentials_pause_the_destination_and_nothing_is_used_up(store: S
     await incoming(store, "1", user="a")
     await incoming(store, "2", user="b")
     one, two = (await take(store)).lanes
-    assert (await end(store, one, "credentials", words="unpaid")).news == "paused"
-    assert (await end(store, two, "credentials", words="unpaid")).news == "", "people are told once"
+    assert (await end(store, one, "credentials", words="unpaid")).state_change == "paused"
+    assert (await end(store, two, "credentials", words="unpaid")).state_change == "", "people are told once"
     claimed = await take(store)
     assert (claimed.state, claimed.lanes) == ("credentials", ())
     where = await store.destination("desk")
@@ -487,7 +487,7 @@ async def test_dead_letter_notice_and_next_head_in_one_step(store: Store) -> Non
     first = await incoming(store, "1", "shop")
     await incoming(store, "2", "shop")
     lane = await take_one(store, "shop")
-    notice = Stored(id=new_id(), kind=Kind.NOTICE, origin="", envelope=orjson.dumps({"text": "not sent"}))
+    notice = NewMessage(id=new_id(), kind=Kind.NOTICE, origin="", envelope=orjson.dumps({"text": "not sent"}))
     more: dict[str, Any] = {"reason": "rejected", "words": "no such user", "notice": notice, "notice_to": ("sales",)}
     found = await end(store, lane, "dead", "shop", **more)
     assert (found.status, found.state, found.woken) == ("next", "failed", ("sales",))
@@ -819,7 +819,7 @@ async def test_lanes_of_a_dead_process_go_on_at_once_and_are_in_doubt(store: Sto
     await incoming(store, "2", user="b")
     dead = await take_one(store, worker="dead")
     alive = await take_one(store, worker="alive")
-    assert await store.revive("desk", ["dead"]) == 1
+    assert await store.free_dead_workers_lanes("desk", ["dead"]) == 1
     again = await take_one(store, worker="w2")
     assert (again.job, again.taken_over) == (dead.job, True)
     assert await store.renew("desk", [dead, alive]) == {dead.job}
@@ -836,7 +836,7 @@ async def test_a_destination_that_left_the_config_is_named_while_something_waits
 # --- breaker --------------------------------------------------------------------------------------------------------
 
 
-async def fail(store: Store, lane: Held) -> Finished:
+async def fail(store: Store, lane: LeasedLane) -> Finished:
     return await end(store, lane, "retry", delay_ms=60_000, words="down")
 
 
@@ -847,7 +847,7 @@ async def open_breaker(store: Store, lanes: int = 4) -> list[Finished]:
 
 
 async def test_the_breaker_opens_probes_and_closes(store: Store) -> None:
-    assert [f.news for f in await open_breaker(store)] == ["", "", "", "opened"]
+    assert [f.state_change for f in await open_breaker(store)] == ["", "", "", "opened"]
     await incoming(store, "new", user="later")
     claimed = await take(store)
     assert claimed.state == "open" and claimed.lanes == () and 0 < claimed.next_due_ms - claimed.now_ms <= 50
@@ -856,13 +856,13 @@ async def test_the_breaker_opens_probes_and_closes(store: Store) -> None:
     assert claimed.state == "probe" and len(claimed.lanes) == 1 and text_of(claimed.lanes[0]) == "new"
     assert (await take(store)).state == "open", "one probe at a time"
     found = await end(store, claimed.lanes[0], "retry", delay_ms=60_000)
-    assert found.status == "asleep" and found.news == ""
+    assert found.status == "asleep" and found.state_change == ""
     claimed = await take(store)
     assert claimed.state == "open" and 50 < claimed.next_due_ms - claimed.now_ms <= 100, "twice the pause"
     await asyncio.sleep(0.11)
     claimed = await take(store)
     assert claimed.state == "probe" and claimed.lanes[0].head is not None and claimed.lanes[0].head.tries == 0
-    assert (await end(store, claimed.lanes[0], "ok")).news == "closed"
+    assert (await end(store, claimed.lanes[0], "ok")).state_change == "closed"
     assert (await store.destination("desk")).open_ms == 0
     await asyncio.sleep(0.03)
     lanes = (await take(store)).lanes
@@ -873,7 +873,7 @@ async def test_what_was_under_way_when_it_opened_neither_counts_nor_lengthens_th
     for i in range(20):
         await incoming(store, f"m{i}", user=f"b{i}")
     lanes = (await take(store, most=20)).lanes
-    news = [(await fail(store, lane)).news for lane in lanes]
+    news = [(await fail(store, lane)).state_change for lane in lanes]
     assert news.count("opened") == 1
     claimed = await take(store)
     assert claimed.state == "open" and claimed.next_due_ms - claimed.now_ms <= 50
@@ -885,7 +885,7 @@ async def test_one_bad_lane_opens_nothing(store: Store) -> None:
     await incoming(store)
     for _ in range(10):
         lane = await take_one(store)
-        assert (await end(store, lane, "retry", delay_ms=0)).news == ""
+        assert (await end(store, lane, "retry", delay_ms=0)).state_change == ""
     assert (await take(store)).state == ""
 
 
@@ -894,7 +894,7 @@ async def test_a_success_in_between_starts_the_count_anew(store: Store) -> None:
         await incoming(store, f"m{i}", user=f"b{i}")
     lanes = (await take(store)).lanes
     for lane, verdict in zip(lanes, ["retry", "retry", "retry", "ok", "retry", "retry"], strict=True):
-        assert (await end(store, lane, verdict, delay_ms=60_000)).news == ""
+        assert (await end(store, lane, verdict, delay_ms=60_000)).state_change == ""
     assert (await store.destination("desk")).fails == 2
 
 
@@ -910,7 +910,7 @@ async def test_zero_failures_is_no_breaker(store_server: StoreServer, store: Sto
     fearless = Store(StoreAddress.parse(store_server.url), breaker=Breaker(failures=0))
     await fearless.start()
     try:
-        assert {f.news for f in await open_breaker(fearless, 30)} == {""}
+        assert {f.state_change for f in await open_breaker(fearless, 30)} == {""}
     finally:
         await fearless.stop()
 
@@ -956,16 +956,16 @@ async def test_destinations_with_a_dash_or_a_common_beginning_do_not_mix(store: 
 
 
 async def test_leases_on_what_only_one_may_do(store: Store) -> None:
-    assert await store.hold("poll:shop", "w1", 0.1) and await store.hold("poll:shop", "w1", 0.1)
-    assert not await store.hold("poll:shop", "w2", 0.1)
+    assert await store.try_lease("poll:shop", "w1", 0.1) and await store.try_lease("poll:shop", "w1", 0.1)
+    assert not await store.try_lease("poll:shop", "w2", 0.1)
     await asyncio.sleep(0.12)
-    assert await store.hold("poll:shop", "w2", 0.1)
+    assert await store.try_lease("poll:shop", "w2", 0.1)
 
 
 async def test_workers_beat_and_are_forgotten(store: Store) -> None:
     await store.beat("w1", ["desk", "shop"])
     assert await store.workers() == {"w1": ["desk", "shop"]}
-    await store.forget("w1")
+    await store.unregister("w1")
     assert await store.workers() == {}
 
 

@@ -81,7 +81,7 @@ def test_every_name_the_code_says_is_in_the_list():
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if called in ("notice", "Refusal") and node.args and isinstance(node.args[0], ast.Constant):
                 said.add(node.args[0].value)
-            if called in ("NoWay", "Warned"):
+            if called in ("CannotReply", "AccountWarning"):
                 said |= {
                     k.value.value for k in node.keywords if k.arg == "notice" and isinstance(k.value, ast.Constant)
                 }

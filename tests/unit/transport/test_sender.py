@@ -598,7 +598,7 @@ async def test_files_travel_in_a_form_of_known_length(tmp_path: Path, size: int)
 
 async def test_a_file_that_cannot_be_had_means_nothing_was_sent():
     async def later(part: FilePart) -> LocalFile:
-        raise FetchRefused("Its server is away.", passing=True)
+        raise FetchRefused("Its server is away.", transient=True)
 
     async def never(part: FilePart) -> LocalFile:
         raise FetchRefused("The file is gone.")

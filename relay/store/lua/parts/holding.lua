@@ -17,7 +17,7 @@ local function sleep(dest, n, job, token, due, state, news, rung)
 end
 
 -- What becomes of the lane whose next head is `first`, nil for none: it ends, rests, or goes on under the same lease.
-local function go(dest, n, job, token, first, on, lease, state, news, rung)
+local function continue_or_release(dest, n, job, token, first, on, lease, state, news, rung)
   if not first then
     close_lane(dest, n, job)
     return { 'done', state, news, rung }

@@ -1,7 +1,7 @@
 -- Wakes a lane that was empty a moment ago and gives it to a worker at once, as a claim would: the job is in the queue
 -- with the end of the lease as its score, and the token is the generation. Returns that; false where a destination is
 -- held and nothing may be given out.
-local function lend(dest, n, now, taker, lease)
+local function lease_now(dest, n, now, taker, lease)
   local held = call('HMGET', P .. 'dest:' .. dest, 'paused', 'open')
   if held[1] or held[2] then return false end
   local g = call('HINCRBY', P .. 'seq', 'fence', 1)
@@ -24,7 +24,7 @@ end
 -- Journals a message and appends one delivery per destination to its lane. Lanes that were empty are given to `taker`
 -- where `takes` (" a b ") names their destination. Returns the destinations whose lane was asleep and has just been
 -- armed or given, and the generation of each that was given, else "".
-local function put(now, mid, kind, origin, n, e, raw, dests, retention, before, takes, taker, lease)
+local function enqueue(now, mid, kind, origin, n, e, raw, dests, retention, before, takes, taker, lease)
   local key = P .. 'm:' .. mid
   -- Its first delivery is in it (records.lua), where there is one.
   local first = {}
@@ -46,7 +46,7 @@ local function put(now, mid, kind, origin, n, e, raw, dests, retention, before, 
     -- Only a lane that holds more than this may have a job already.
     if call('RPUSH', lane_key(dest, n), did) > 1 then woken = arm(dest, n, now)
     else
-      g = takes and string.find(takes, ' ' .. dest .. ' ', 1, true) and lend(dest, n, now, taker, lease)
+      g = takes and string.find(takes, ' ' .. dest .. ' ', 1, true) and lease_now(dest, n, now, taker, lease)
       woken = g or wake(dest, n, now)
     end
     if woken then rung[#rung + 1], given[#given + 1] = dest, g or '' end
