@@ -1,3 +1,5 @@
+"""The database, opened. (To be replaced by the history's own.)"""
+
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 

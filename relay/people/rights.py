@@ -55,6 +55,7 @@ def _own(*, sudo: bool = False) -> Right:
 RIGHTS: Final[Mapping[str, Right]] = {
     # conversations
     "list_conversations": _read(),
+    "count_conversations": _read(),
     "get_conversation": _read(),
     "change_conversation": _write(),
     "list_messages": _read(),
