@@ -1,10 +1,9 @@
 """Files of others that browsers get: fetched from npm in exact versions, verified, and kept in the repository.
 
-`python requirements/vendor.py` (`make vendor`) fetches what vendor.toml names with `npm pack` (which runs no script of a
-package), compares each tarball with the `integrity` noted there, takes the files it names and writes their hashes back.
-`python requirements/vendor.py --check` (in `make check`) needs no network: it says which file differs from its hash, has
-no licence beside it, or is not named at all. To take a new version: change `version`, delete `integrity`, run it, and read
-the difference.
+`make vendor` fetches what vendor.toml names with `npm pack` (which runs no script of a package), compares each tarball
+with the `integrity` noted there, takes the files it names and writes their hashes back. With `--check`, as in
+`make check`, it needs no network: it says which file differs from its hash, has no licence beside it, or is not named at
+all. To take a new version: change `version`, delete `integrity`, run it, and read the difference.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files that pages are made of, under an address that changes with their content, so that a browser keeps them for good.
+"""Files that pages are made of, under an address that changes with their content, so browsers keep them for good.
 
 The table of files is fixed when the process starts: what is not in it is a 404, whatever the path looks like.
 """
