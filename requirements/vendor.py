@@ -2,8 +2,8 @@
 
 `make vendor` fetches what vendor.toml names with `npm pack` (which runs no script of a package), compares each tarball
 with the `integrity` noted there, takes the files it names and writes their hashes back. With `--check`, as in
-`make check`, it needs no network: it says which file differs from its hash, has no licence beside it, or is not named at
-all. To take a new version: change `version`, delete `integrity`, run it, and read the difference.
+`make check`, it needs no network: it says which file differs from its hash, has no licence beside it, or is not named.
+To take a new version: change `version`, delete `integrity`, run it, and read the difference.
 """
 
 from __future__ import annotations

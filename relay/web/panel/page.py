@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiohttp import web
 from markupsafe import Markup
 
 from relay.contract import Limits
+from relay.people.who import Who
 from relay.routing.accounts import Accounts
 from relay.texts.templates import Templates
 from relay.web.assets import Assets
 from relay.web.headers import page_headers
+from relay.web.login.gate import Gate
 
 PATHS: Final = ("/panel", "/panel/")
-Facts = Callable[[web.Request], Awaitable[Mapping[str, Any]]]
-"""What the page is told about whoever asks for it. Raises a redirect to the log-in for a stranger."""
 
 
-def panel_routes(assets: Assets, texts: Templates, facts: Facts, *, framed: bool = False) -> Sequence[web.RouteDef]:
+def panel_routes(
+    files: Assets, texts: Templates, accounts: Accounts, gate: Gate, *, locale: str, framed: bool
+) -> Sequence[web.RouteDef]:
     """`GET /panel`. `framed`: the start page shows it beside the sandboxes."""
+    channels = channel_facts(accounts)
 
-    async def panel(request: web.Request) -> web.Response:
-        state = await facts(request)
-        html = texts.page("panel.html.j2", state=embedded(state), locale=state["locale"], asset=assets.url)
+    async def panel(_: web.Request, who: Who) -> web.Response:
+        state = {
+            "locale": locale,
+            "csrf": gate.csrf_token(who),
+            "user": {"name": who.name, "role": who.role.value, "demo": who.kind == "demo"},
+            "channels": channels,
+            "desks": accounts.panels,
+        }
+        html = texts.page("panel.html.j2", state=embedded(state), asset=files.url)
         return web.Response(text=html, content_type="text/html", headers=page_headers(framed=framed))
 
     async def manifest(_: web.Request) -> web.Response:
-        icon = {"src": assets.url("panel/icon.svg"), "sizes": "any", "type": "image/svg+xml", "purpose": "any"}
+        icon = {"src": files.url("panel/icon.svg"), "sizes": "any", "type": "image/svg+xml", "purpose": "any"}
         pngs = [
-            {"src": assets.url(f"panel/icon-{size}.png"), "sizes": f"{size}x{size}", "type": "image/png"}
+            {"src": files.url(f"panel/icon-{size}.png"), "sizes": f"{size}x{size}", "type": "image/png"}
             for size in (192, 512)
         ]
         body = {
@@ -46,7 +55,8 @@ def panel_routes(assets: Assets, texts: Templates, facts: Facts, *, framed: bool
         }
         return web.json_response(body, content_type="application/manifest+json", headers={"Cache-Control": "no-cache"})
 
-    return [*(web.get(path, panel) for path in PATHS), web.get("/panel/manifest.webmanifest", manifest)]
+    guarded = gate.page("/panel", panel)
+    return [*(web.get(path, guarded) for path in PATHS), web.get("/panel/manifest.webmanifest", manifest)]
 
 
 def embedded(state: Mapping[str, Any]) -> Markup:

@@ -25,6 +25,7 @@ export const soundBlocked = signal(false);
 
 /** Make the sound ready; browsers allow it only while somebody does something. */
 async function prime() {
+  if (navigator.userActivation && !navigator.userActivation.hasBeenActive) return void (soundBlocked.value = true);
   try {
     audio ??= new AudioContext();
     if (audio.state === "suspended") await audio.resume();
@@ -34,7 +35,7 @@ async function prime() {
   }
 }
 
-for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, prime, { once: true, capture: true });
+for (const kind of ["pointerup", "keyup"]) document.addEventListener(kind, prime, { once: true, capture: true });
 
 /** Two soft notes. */
 export async function chime() {

@@ -60,7 +60,7 @@ async function attempt(number, id) {
   const pending = one.pending.peek().find((p) => p.client_id === id);
   if (!pending) return;
   update(number, id, { status: "sending", problem: "" });
-  const body = { kind: pending.kind, text: pending.text, options: pending.options, files: pending.files.map((f) => f.id), after: one.lastAnswer || null, force: pending.force };
+  const body = { kind: pending.kind, text: pending.text, options: pending.options, files: pending.files.map((f) => f.id), after: one.page.peek().loaded && !one.page.peek().newer ? one.lastAnswer : null, force: pending.force };
   if (pending.kind === "note") Object.assign(body, { options: [], after: null, force: false });
   try {
     const raw = await ask("POST", `/conversations/${number}/messages`, body, { headers: { "Idempotency-Key": id } });

@@ -13,6 +13,6 @@ export function Trace({ id, onclose }) {
   return html`<${Dialog} title=${t("trace")} onclose=${onclose} class="trace">
     ${!found && html`<p class="soft">${t("loading")}</p>`}
     ${found?.error && html`<${Failed} error=${found.error} again=${read} />`}
-    ${found?.hops && html`<ol class="hops">${found.hops.map((/** @type {any} */ hop, /** @type {number} */ i) => html`<li key=${i}><time title=${exact(hop.at)}>${clock(hop.at)}</time><span><b>${hop.what}</b>${hop.where ? ` · ${hop.where}` : ""}${hop.words ? html`<br /><bdi class="soft">${hop.words}</bdi>` : null}</span></li>`)}</ol><p class="soft id">${id}</p>`}
+    ${found?.hops && html`<ol class="hops">${found.hops.map((/** @type {any} */ hop, /** @type {number} */ i) => html`<li key=${i}><time title=${exact(hop.at)}>${clock(hop.at)}</time><span><b>${hop.what}</b>${hop.where ? ` · ${hop.where}` : ""}${hop.said || hop.reason ? html`<br /><bdi class="soft">${hop.said || hop.reason}</bdi>` : null}</span></li>`)}</ol><p class="soft id">${id}</p>`}
   </${Dialog}>`;
 }
