@@ -10,7 +10,7 @@ from relay.history.schema import metadata
 
 class Database:
     def __init__(self, url: str) -> None:
-        self.engine: AsyncEngine = create_async_engine(url)
+        self.engine: AsyncEngine = create_async_engine(url, hide_parameters=True)
 
     async def connect(self) -> None:
         async with self.engine.begin() as c:

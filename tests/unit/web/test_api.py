@@ -1,4 +1,4 @@
-"""The frame of the API: one table, problems for everything that goes wrong, keys that send once, scopes, the document."""
+"""The frame of the API: one table, problems for whatever goes wrong, keys that send once, scopes, the document."""
 
 from __future__ import annotations
 

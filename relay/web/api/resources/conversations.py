@@ -285,7 +285,7 @@ async def change_conversation(call: Call) -> Reply:
         if change.labels is not None:
             await connection.execute(delete(conversation_label).where(conversation_label.c.conversation == n))
             for name in sorted({one.strip() for one in change.labels} - {""}):
-                await upsert(connection, label, {"name": name[:64]}, {})
+                await upsert(connection, label, {"name": name[:64]}, {"colour": ""}, keep=True)
                 await upsert(connection, conversation_label, {"conversation": n, "label": name[:64]}, {})
     # Whether it is closed is the store's to say: the group closes conversations, too.
     if change.state == "closed" and not card.closed:
@@ -305,14 +305,15 @@ async def _is_somebody(call: Call, name: str) -> bool:
 
 async def mark_read(call: Call) -> ConversationShown:
     body, services, n = call.body(ReadUpTo), call.services, call.n
-    await known_contact(call, n)
+    card = await known_contact(call, n)
     named = body.message or body.unread_from
     at_ms = 0
     if named is not None:
-        message = await services.store.journal(named)
-        if message is None or message.number != n:
+        found = await Reading(services, "").messages(n, card.contact.channel)
+        at = next((m.at for m in found if m.id == named), None)
+        if at is None:
             raise one_invalid("/message", "There is no such message in this conversation.")
-        at_ms = message.at_ms if body.message is not None else message.at_ms - 1
+        at_ms = ms_of(at) - (body.message is None)
     async with services.database.begin() as connection:
         await upsert(connection, read_position, {"user": call.who.id, "conversation": n}, {"at": at_ms})
     await services.announce("conversation", n, call.who.id)
