@@ -84,7 +84,7 @@ async def _answer(call: Call, card: ContactCard, new: NewMessage) -> MessageShow
         after=None if new.force else new.after,
     )
     desk = next(iter(services.accounts.panels_of(channel)), API_DESK)
-    taken = await services.intake.answer(desk, card, event, orjson.dumps(new.model_dump()))
+    taken = await services.intake.answers.accept(desk, event, card, orjson.dumps(new.model_dump()))
     if taken.what == "refused":
         raise Problem("refused", taken.text)
     if taken.what == "overtaken":
