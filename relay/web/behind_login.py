@@ -25,9 +25,11 @@ from relay.web.api.limits import Limits
 from relay.web.api.services import Services
 from relay.web.api.serving import Api
 from relay.web.api.table import OPERATIONS
+from relay.web.assets import assets
 from relay.web.client_address import ClientAddresses
 from relay.web.login.gate import Gate
 from relay.web.login.pages import LoginPages
+from relay.web.panel.page import panel_routes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,12 +82,17 @@ def behind_login(
         doctor=doctor,
         wake_workers=wake_workers,
         link_file=link_file,
+        texts=texts,
         operations=OPERATIONS,
     )
     api = Api(OPERATIONS, services)
     pages = LoginPages(gate, people, texts, keys)
+    demo = needs_no_login(config)
+    panel = panel_routes(assets(), texts, accounts, gate, locale=config.locale, framed=demo) if accounts.panels else ()
     return BehindLogin(
-        gate=gate, services=services, routes=[*pages.routes(), *docs_routes(OPERATIONS, gate, texts), *api.routes()]
+        gate=gate,
+        services=services,
+        routes=[*pages.routes(), *panel, *docs_routes(OPERATIONS, gate, texts), *api.routes()],
     )
 
 
