@@ -22,6 +22,7 @@ if call('LINDEX', lane_key(dest, n), 0) == did and not is_written(was, before) t
   if verdict == 'dead' then
     state = 'failed'
     to_dead_letters(did, now, reason, words)
+    give_back(did, dest, log, false)
     announce('delivery', n, did)
     if notice_id ~= '' then
       -- It may go into this very lane, which must not look empty to it: so the head leaves afterwards.
