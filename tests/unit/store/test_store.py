@@ -793,7 +793,7 @@ async def test_after_the_retention_only_who_is_who_remains(store_server: StoreSe
         await drain(store, "sales")
         await asyncio.sleep(0.1)
         left = {k.decode().removeprefix(keys.PREFIX) for k in await store.redis.keys("*")}
-        assert left == {"seq", "who:shop", "contact:1", "recent"}
+        assert left == {"seq", "who:shop", "contact:1", "recent", "feed"}
     finally:
         await store.stop()
 

@@ -13,7 +13,7 @@ from relay.observe.tracing import ATTEMPTS
 from relay.routing.routes import may_be_sent_to
 from relay.store.records import DeliveryRecord, MessageRecord
 from relay.store.store import Store
-from relay.web.api.operations import Call, Given, Items, Operation, Page, Shown
+from relay.web.api.operations import BIGGEST_NUMBER, Call, Given, Items, Operation, Page, Shown
 from relay.web.api.problems import Problem, one_invalid
 from relay.web.api.times import Moment, moment
 
@@ -40,7 +40,7 @@ class DeadLetterPage(Page):
 
     destination: str | None = Field(default=None, max_length=64)
     reason: str | None = Field(default=None, max_length=100)
-    conversation: int | None = Field(default=None, ge=1)
+    conversation: int | None = Field(default=None, ge=1, le=BIGGEST_NUMBER)
 
 
 class DeadLetters(Items[DeadLetter]):
