@@ -47,6 +47,7 @@ from relay.service.announcer import Announcer
 from relay.service.pollers import Pollers
 from relay.service.reply_windows import LOOK_EVERY_S, ReplyWindowWatch
 from relay.service.resumer import Resumer
+from relay.store import belonging
 from relay.store.records import Breaker, Finished, Head
 from relay.store.server.address import StoreAddress
 from relay.store.server.checks import check_store
@@ -152,6 +153,7 @@ class Service:
         report = await check_store(self.store.redis)
         if report.must_refuse and self._embedded is None:
             raise StoreUnavailable(report.must_refuse)
+        await belonging.claim(self.store, self.config.data_dir)
         self.warnings += [f"store: {c.what}: {c.found}. {c.remedy}" for c in report.checks if c.ok is False]
         self.accounts: Accounts = build(
             config,

@@ -6,9 +6,10 @@ store is away, frozen or refuses writes. See `relay.store.keys` for every key.
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any
@@ -20,6 +21,7 @@ from redis.exceptions import RedisError
 from relay.contract.errors import StoreUnavailable
 from relay.contract.model import Contact, Kind, Report, ReportStatus, State
 from relay.store import keys
+from relay.store.belonging import AHEAD, FORMAT, Belonging
 from relay.store.feed import Feed
 from relay.store.records import (
     Accepted,
@@ -138,12 +140,20 @@ class Store:
         self._breaker = tuple(b"%d" % n for n in (b.failures, b.lanes, b.first_ms, b.max_ms))
         self.wire = StorePipeline(connections.locator(where), scripts=load_scripts(feed=feed), timeout_s=timeout_s)
         self._redis: aioredis.Redis | None = None
+        self.belonging: Belonging | None = None
+        self._reached = 0  # the contact's number known to have been given out last
         self._bell = b"1" if tell_others else b"0"
 
     async def start(self) -> None:
         """Connect. Raises StoreUnavailable with a sentence."""
         await self.wire.start()
         self._redis = connections.client(self.where)
+        written = _int(await self.wire.call("HGET", self.key("deployment"), "format"))
+        if written > FORMAT:
+            raise StoreUnavailable(
+                f"The store was written by a newer version of the relay (format {written}; this version knows "
+                f"{FORMAT}). Start that version, or restore the backup made before the upgrade."
+            )
 
     async def stop(self) -> None:
         await self.wire.stop()
@@ -217,6 +227,7 @@ class Store:
             self._lease,
             f" {' '.join(handover_to)} " if handover_to else b"",
             b"*" if after is None else after,
+            self._reached,
             *to,
         )
         status, n = reply[0], int(reply[1])
@@ -668,8 +679,41 @@ class Store:
         return True
 
     async def ping(self) -> None:
-        """Prove that the store takes writes. Raises StoreUnavailable."""
+        """Prove that the store takes writes and is still ours. Raises StoreUnavailable."""
         await self.wire.call("SET", self.key("held:probe"), "1", "PX", "60000")
+        if (ours := self.belonging) is None:
+            return
+        found = await self.deployment()
+        if found != ours.id:
+            what = "has been emptied (FLUSHALL?)" if not found else f"now belongs to another deployment ({found})"
+            raise StoreUnavailable(
+                f"The store {what} while the relay ran; messages that waited are gone. Restore it from a backup and "
+                "start the relay again."
+            )
+        if ours.move(await self.given_out()):
+            await asyncio.to_thread(ours.write)
+
+    async def deployment(self) -> str:
+        """The id of the deployment that this store belongs to, or ""."""
+        return _text(await self.wire.call("HGET", self.key("deployment"), "id"))
+
+    async def belong_to(self, deployment: str) -> None:
+        """Keep the deployment's id, and the format that is written from now on."""
+        await self.wire.call("HSET", self.key("deployment"), "id", deployment, "format", str(FORMAT))
+
+    async def given_out(self) -> dict[str, int]:
+        """How far numbers have been given out."""
+        values = await self.wire.call("HMGET", self.key("seq"), *AHEAD)
+        reached = {name: _int(value) for name, value in zip(AHEAD, values, strict=True)}
+        self._reached = max(self._reached, reached["contact"])
+        return reached
+
+    async def begin_above(self, mark: Mapping[str, int]) -> None:
+        """Give out no number up to the mark."""
+        for name, number in mark.items():
+            had = _int(await self.wire.call("HGET", self.key("seq"), name))
+            if number > had:
+                await self.wire.call("HINCRBY", self.key("seq"), name, str(number - had))
 
     async def stuck(self, destinations: Sequence[str], for_s: float) -> list[str]:
         """Destinations, neither paused nor broken off, with a lane that has been due and untouched for so long."""
