@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -80,7 +79,7 @@ class World:
 
 
 @pytest.fixture
-async def world(store: Store, database: Database) -> AsyncIterator[World]:
+async def world(store: Store, database: Database) -> World:
     return World(store, database)
 
 
