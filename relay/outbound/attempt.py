@@ -122,7 +122,7 @@ class Attempts:
             return None, ()
         text = failure_text(self.texts, delivery, e, reason, words, attempts=attempts)
         elsewhere = ""
-        if delivery.kind is Kind.ANSWER and len(to) > 1:
+        if delivery.kind is Kind.ANSWER and to != (delivery.origin,):
             elsewhere = self.texts.notice(
                 "failed_elsewhere", number=delivery.contact.id, text=e.content.text, words=words, origin=delivery.origin
             )
