@@ -158,8 +158,14 @@ class Service:
             self.warnings.append(
                 f'store: messages wait for "{name}", which is not in {config.path.name}. Put it back to send them.'
             )
-        for connection in self.accounts.channels():
-            connection.bot_id = await self.store.bot_id(connection.name, connection.configured_bot_id)
+        channels = self.accounts.channels()
+        names = [c.name for c in channels]
+        # Those that are configured first, so that none of them is allotted to another.
+        for connection in sorted(channels, key=lambda c: c.configured_bot_id is None):
+            try:
+                connection.bot_id = await self.store.bot_id(connection.name, connection.configured_bot_id, among=names)
+            except ValueError as e:
+                raise RelayError(f"{e} in config.yaml.") from None
         self.media = MediaStore(config.data_dir / "media")
         await self.media.prepare()
         self.fetcher = Fetcher(
@@ -348,6 +354,8 @@ class Service:
         self.wake_workers(finished.woken)
         if finished.state_change:
             self._spawn(self.announcer.state_change(destination, finished.state_change, words), "announcement")
+        if head.kind == "delete" and finished.state in ("accepted", "delivered", "read"):
+            self._spawn(self.announcer.taken_back(head.delivery_id), "announcement")
         if finished.state == "failed" and finished.status != "stale":
             self._spawn(self.announcer.early_failure(head.delivery_id), "announcement")
 
