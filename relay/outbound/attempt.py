@@ -268,8 +268,10 @@ class Attempt:
         notice: NewMessage | None = None
         to: tuple[str, ...] = ()
         if step.verdict == "dead":
+            # An answer that is a "no" is worth more to people than our doubt whether it holds.
+            answered = outcome.certain or outcome.status is not None
             notice, to = by.failure_notice(
-                self._delivery, self._e, step.reason, outcome.words, head.tries + 1, certain=outcome.certain
+                self._delivery, self._e, step.reason, outcome.words, head.tries + 1, certain=answered
             )
         return Finish(
             verdict=step.verdict,
