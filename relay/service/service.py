@@ -113,8 +113,8 @@ class Service:
         self.name = worker_id()
         self.metrics = Metrics()
         self.texts = Templates(config.locale, config.templates_dir)
-        self.handover = Handover(self.name)
-        self.workers: dict[str, LaneWorker] = self.handover.workers
+        self.workers: dict[str, LaneWorker] = {}
+        self.handover = Handover(self.name, self.workers)
         self.senders: dict[str, Sender] = {}
         self.sandboxes: dict[str, Sandbox] = {}
         self.address = ""

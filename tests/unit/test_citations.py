@@ -1,4 +1,4 @@
-"""Whatever the repository cites is in the repository: `PITFALLS A11`, `PITFALLS 3.2`, `PITFALLS experiment 18` lead into
+"""What the repository cites is in the repository: `PITFALLS A11`, `PITFALLS 3.2` and `PITFALLS experiment 18` lead into
 docs/pitfalls.md, `FACTS 1.8` into the FACTS.md of a bridge."""
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import bridges
+from tests.faults.catalogue import in_order
 
 ROOT = Path(bridges.__file__).resolve().parent.parent
 SUFFIXES = {".py", ".lua", ".md", ".js", ".j2", ".yaml", ".toml", ".css", ".html"}
@@ -45,12 +46,12 @@ def test_every_citation_leads_somewhere() -> None:
     pitfalls = (ROOT / "docs" / "pitfalls.md").read_text("utf-8")
     there = ids(pitfalls, r"^\| (A\d+) \|") | ids(pitfalls, r"^#{2,3} (\d(?:\.\d)?) ")
     experiments = ids(pitfalls, r"^\| (\d+)[a-z]? \|")
-    facts = {
-        found for path in ROOT.glob("bridges/*/FACTS.md") for found in ids(path.read_text("utf-8"), r"^## (\d(?:\.\d)?) ")
-    }
+    pages = [path.read_text("utf-8") for path in ROOT.glob("bridges/*/FACTS.md")]
+    facts = {found for page in pages for found in ids(page, r"^## (\d(?:\.\d)?) ")}
     lost = []
     for name, text in texts():
-        for what, experiment, listed in CITATION.findall(" ".join(re.sub(r"\n\s*(?:#|--|//|\*)?\s*", " ", text).split())):
+        flowing = " ".join(re.sub(r"\n\s*(?:#|--|//|\*)?\s*", " ", text).split())  # a citation may be broken over lines
+        for what, experiment, listed in CITATION.findall(flowing):
             known = facts if what == "FACTS" else experiments if experiment else there
             lost += [f"{name}: {what} {experiment}{i}" for i in re.findall(ID, listed) if i not in known]
     assert lost == []
@@ -62,8 +63,6 @@ def test_nothing_is_cited_that_a_reader_does_not_have() -> None:
 
 
 def test_the_experiments_are_those_that_there_are() -> None:
-    from tests.faults.catalogue import in_order  # noqa: PLC0415 - it imports every experiment
-
     pitfalls = (ROOT / "docs" / "pitfalls.md").read_text("utf-8")
     listed = ids(pitfalls, r"^\| (\d+[a-z]*) \|")
     assert {n for n in in_order() if "x" not in n} <= listed
