@@ -24,6 +24,7 @@ from relay.config.load import Config
 from relay.contract import Bridge, Check, Http, Probing, Provisioning, Reclaiming, Sandbox, SandboxOptions
 from relay.contract.errors import RelayError, StoreUnavailable
 from relay.contract.model import AccountWarning, Attachment, Outcome
+from relay.inbound.bodies import Spool
 from relay.inbound.contact_lookup import ContactLookup
 from relay.inbound.desk_commands import DeskCommands
 from relay.inbound.front import Front
@@ -162,8 +163,10 @@ class Service:
             connection.bot_id = await self.store.bot_id(connection.name, connection.configured_bot_id)
         self.media = MediaStore(config.data_dir / "media")
         await self.media.prepare()
+        self.spool = Spool(self.media.incoming)
+        self.spool.prepare()
         self.fetcher = Fetcher(
-            self.media.incoming,
+            self.spool.folder,
             # Files of customers in our own sandboxes are on this very server.
             allow_private=[origin] if any(c.settings.sandboxed for c in self.accounts.by_name.values()) else (),
             timeout_s=config.media.fetch_timeout,
@@ -252,7 +255,8 @@ class Service:
             lookups,
             self.metrics,
             max_body=config.max_body,
-            spool=self.media.incoming,
+            max_file=config.media.max_file,
+            spool=self.spool,
         )
         for connection in self.accounts.by_name.values():
             if connection.settings.sandboxed:
@@ -421,6 +425,8 @@ class Service:
             await sender.close()
         if hasattr(self, "fetcher"):
             await self.fetcher.close()
+        if hasattr(self, "spool"):
+            self.spool.close()
         if self._bell is not None:
             await self._bell.stop()
         if hasattr(self, "store"):
