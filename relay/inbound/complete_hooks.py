@@ -83,8 +83,8 @@ class _Reading:
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        value = value.rstrip()  # the blanks behind a value are none of it; those before it have been skipped
-        self.headers.append((name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape")))
+        # A name is a token, so ASCII. The blanks behind a value are none of it; those before it have been skipped.
+        self.headers.append((name.decode(), value.rstrip().decode("utf-8", "surrogateescape")))
 
     def on_body(self, body: bytes) -> None:
         self.body += body

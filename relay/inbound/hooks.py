@@ -18,7 +18,7 @@ from hiredis import ReplyError
 from relay.contract import Lookup, QuestionHook, RawRequest
 from relay.contract.errors import MalformedPayload, PayloadTooLarge, StoreUnavailable, VerificationFailed
 from relay.inbound.bodies import BodyReader, Crowded, Limits, NoRoom, Spool, UnsupportedEncoding, read, whole
-from relay.inbound.bodies.reading import FORM_BYTES, forget
+from relay.inbound.bodies.reading import SMALL, forget, judge
 from relay.inbound.callers import caller_address
 from relay.inbound.intake import Intake, NoSuchContact
 from relay.inbound.journalled import is_secret, journalled
@@ -108,17 +108,10 @@ class Hooks:
         self, name: str, tail: str, headers: Mapping[str, str], body: bytes, remote: str
     ) -> Reply:
         """A hook with a plain body that has come. Raises only bugs."""
+        return await self._serve(name, tail, remote, headers, body)
 
-        async def read_all(account: Account, tail: str) -> RawRequest:
-            if account.bridge.spec.key_header and len(body) > FORM_BYTES // 16:
-                account.bridge.verify(_head_of(headers, tail))
-            limit = self._limits[account.name].body
-            return await whole(self.reader, headers, body, tail, limit=limit, proven=_proven_before_its_body(account))
-
-        return await self._serve(name, tail, remote, headers, read_all)
-
-    async def _serve(self, name: str, tail: str, remote: str, headers: Mapping[str, str], read_all: _Read) -> Reply:
-        """POST /hooks/<name>[/<tail>]. The body is read only once it is known whose hook it is."""
+    async def _serve(self, name: str, tail: str, remote: str, headers: Mapping[str, str], body: bytes | _Read) -> Reply:
+        """POST /hooks/<name>[/<tail>]. A body that has not come is read only once it is known whose hook it is."""
         started = time.perf_counter()
         if self._trusted:
             remote = caller_address(remote, headers, self._trusted)
@@ -130,9 +123,14 @@ class Hooks:
             reply = found
         else:
             try:
-                if self.wrong_keys and found != SECRET_TAIL:
+                if self.wrong_keys.callers and found != SECRET_TAIL:
                     await self.wrong_keys.turn(remote, name)
-                raw = await read_all(account, found)
+                if not isinstance(body, bytes):
+                    raw = await body(account, found)
+                elif len(body) <= SMALL:
+                    raw = judge(headers, body, found)
+                else:
+                    raw = await self._large(account, found, headers, body)
                 try:
                     reply = await self._take(account, raw)
                 finally:
@@ -142,6 +140,13 @@ class Hooks:
                 reply = self._refused(account, remote, e)
         self.metrics.hook(name, reply.status, time.perf_counter() - started)
         return reply
+
+    async def _large(self, account: Account, tail: str, headers: Mapping[str, str], body: bytes) -> RawRequest:
+        """A body that has come, and is large enough that reading it is work."""
+        if account.bridge.spec.key_header:
+            account.bridge.verify(_head_of(headers, tail))
+        limit, proven = self._limits[account.name].body, _proven_before_its_body(account)
+        return await whole(self.reader, headers, body, tail, limit=limit, proven=proven)
 
     def _tail(self, account: Account, tail: str, remote: str) -> str | Reply:
         """The tail its bridge knows the hook by, or the reply to an address that is none."""
@@ -165,7 +170,8 @@ class Hooks:
         if (answering := self._answering.get(account.name)) is not None and answering.answers(raw.tail):
             return answered(*await answering.answer(verified, self.lookups[account.name]))
         events = bridge.parse(verified)
-        body = journalled(raw)
+        # What a path secret proves needs no proof in its body.
+        body = raw.body if raw.tail == SECRET_TAIL and not raw.form and not raw.uploads else journalled(raw)
         unreadable = 0
         for event in events:
             try:

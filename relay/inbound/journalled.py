@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -18,7 +19,7 @@ def journalled(raw: RawRequest) -> bytes:
     """The body without our key or token, cut out of what was parsed: a pattern of bytes would miss it in another
     encoding, or spelt with escapes. Of files only names and sizes are kept."""
     if raw.form or raw.uploads:
-        fields: dict[str, Any] = {k: v for k, v in raw.form if not is_secret(k)}
+        fields: dict[str, Any] = {k: v for k, v in raw.form if _is_plainly_public(k) or not is_secret(k)}
         if raw.uploads:
             fields["_files"] = [{"field": u.field, "filename": u.filename, "size": u.size} for u in raw.uploads]
         return dumped(fields)
@@ -26,7 +27,7 @@ def journalled(raw: RawRequest) -> bytes:
         value = raw.json()
     except MalformedPayload:
         return raw.body
-    if type(value) is dict and not all(map(_plainly_public, value)):
+    if type(value) is dict and not all(map(_is_plainly_public, value)):
         return dumped({k: v for k, v in value.items() if not is_secret(k)})
     return raw.body
 
@@ -36,7 +37,8 @@ def is_secret(name: str) -> bool:
     return clean(name).strip().lower() in SECRET_FIELDS
 
 
-def _plainly_public(name: str) -> bool:
+@lru_cache(maxsize=1024)
+def _is_plainly_public(name: str) -> bool:
     return name.isascii() and name.isprintable() and name.strip().lower() not in SECRET_FIELDS
 
 

@@ -44,27 +44,24 @@ class WrongKeys:
     """Remembers callers by address (of IPv6 the network) and account. Empty while nobody was wrong."""
 
     def __init__(self) -> None:
-        self._callers: OrderedDict[tuple[str, str], _Caller] = OrderedDict()
-
-    def __bool__(self) -> bool:
-        return bool(self._callers)
+        self.callers: OrderedDict[tuple[str, str], _Caller] = OrderedDict()
 
     def wrong(self, address: str, account: str) -> None:
         """A key was looked at and is wrong."""
         key = (network_of(address), account)
         now = time.monotonic()
-        caller = self._callers.get(key)
+        caller = self.callers.get(key)
         if caller is None:
-            if len(self._callers) >= CALLERS:
-                self._callers.popitem(last=False)
-            caller = self._callers[key] = _Caller(now)
-        self._callers.move_to_end(key)
+            if len(self.callers) >= CALLERS:
+                self.callers.popitem(last=False)
+            caller = self.callers[key] = _Caller(now)
+        self.callers.move_to_end(key)
         _refill(caller, now)
         caller.tokens = max(caller.tokens - 1.0, -1.0)
 
     async def turn(self, address: str, account: str) -> None:
         """Wait until this caller's next key may be looked at. Raises TooManyWrongKeys where too many wait already."""
-        caller = self._callers.get((network_of(address), account))
+        caller = self.callers.get((network_of(address), account))
         if caller is None:
             return
         now = time.monotonic()

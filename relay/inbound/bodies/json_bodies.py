@@ -22,6 +22,8 @@ _ARRAY: Final = re.compile(rb'\[\s*(?:[{\["\]\-tfn]|[0-9.eE+-]+\s*[,\]]\s*(?:[^=
 def looks_like_json(body: bytes) -> bool:
     """Whether `body` (UTF-8) is an object or an array, whatever its label says: many clients call all they post a
     form."""
+    if body[:1].isalpha():
+        return False  # what forms begin with
     head = body[:200].removeprefix(_BOM).lstrip()
     return head.startswith(b"{") or _ARRAY.match(head) is not None
 

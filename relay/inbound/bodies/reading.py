@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from relay.contract.model import Upload
 from relay.contract.requests import json_of
 from relay.inbound.bodies.charsets import codec_of, decode
 from relay.inbound.bodies.content_types import JSON, MULTIPART, UNNAMED, URLENCODED, content_type_of
-from relay.inbound.bodies.json_bodies import VALUES, VALUES_UNPROVEN, check_bounds, looks_like_json, utf8
+from relay.inbound.bodies.json_bodies import DEPTH, VALUES, VALUES_UNPROVEN, check_bounds, looks_like_json, utf8
 from relay.inbound.bodies.limits import Budget, Pace, Share
 from relay.inbound.bodies.multipart import Head, MultipartParser
 from relay.inbound.bodies.spool import Spool, SpooledFile
@@ -75,6 +75,20 @@ def judge(
 ) -> RawRequest:
     """Pure: a POST with this body, which is no multipart form. Raises MalformedPayload."""
     kind, charset, _ = content_type_of(headers.get("Content-Type", ""))
+    if kind == JSON and charset is None and body.count(b"{") + body.count(b"[") <= DEPTH and len(body) <= values:
+        # What nearly every hook is.
+        try:
+            parsed = orjson.loads(body)
+            return RawRequest(
+                method="POST", tail=tail, headers=headers, query=query, body=body, content_type=kind, parsed=parsed
+            )
+        except ValueError:
+            pass
+    return _judge(headers, body, tail, query, values)
+
+
+def _judge(headers: Mapping[str, str], body: bytes, tail: str, query: Mapping[str, str], values: int) -> RawRequest:
+    kind, charset, _ = content_type_of(headers.get("Content-Type", ""))
     form: tuple[tuple[str, str], ...] = ()
     parsed: Any = msgspec.UNSET
     if kind != JSON:
@@ -89,10 +103,13 @@ def judge(
         else:
             codec_of(charset)
     if kind == JSON:
-        check_bounds(body, values)
-        if charset is None or charset.lower() == "utf-8":
-            with suppress(ValueError):
+        if len(body) > values or body.count(b"{") + body.count(b"[") > DEPTH:
+            check_bounds(body, values)
+        if charset is None or charset in ("utf-8", "UTF-8"):
+            try:  # `suppress` would cost as much as parsing does
                 parsed = orjson.loads(body)
+            except ValueError:
+                parsed = msgspec.UNSET
         if parsed is msgspec.UNSET:
             body = utf8(body, charset)
             check_bounds(body, values)
@@ -105,12 +122,10 @@ def judge(
 async def whole(
     reader: BodyReader, headers: Mapping[str, str], body: bytes, tail: str, *, limit: int, proven: bool
 ) -> RawRequest:
-    """A body that has come. `limit` in bytes. Raises PayloadTooLarge, MalformedPayload."""
+    """A large body that has come. `limit` in bytes. Raises PayloadTooLarge, MalformedPayload."""
     if len(body) > limit:
         raise PayloadTooLarge(f"The body may hold at most {limit} bytes.")
     values = VALUES if proven else VALUES_UNPROVEN
-    if len(body) <= SMALL:
-        return judge(headers, body, tail, values=values)
     with reader.budget.share() as share:
         share.take(len(body))
         async with reader.parsing:
@@ -153,9 +168,9 @@ async def read(
         share.take(len(chunk))
         chunks.append(chunk)
     body = b"".join(chunks)
-    values = VALUES if proven else VALUES_UNPROVEN
     if len(body) <= SMALL:
-        return judge(request.headers, body, tail, query=query, values=values)
+        return judge(request.headers, body, tail, query=query)
+    values = VALUES if proven else VALUES_UNPROVEN
     async with reader.parsing:
         return await asyncio.to_thread(judge, request.headers, body, tail, query=query, values=values)
 

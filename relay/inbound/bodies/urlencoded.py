@@ -20,9 +20,9 @@ def looks_like_a_form(body: bytes) -> bool:
 
 def fields(body: bytes, charset: str | None) -> tuple[tuple[str, str], ...]:
     """The fields in order. What stands raw and what is escaped is in one encoding. Raises MalformedPayload."""
-    codec = codec_of(charset)
+    codec = None if charset is None else codec_of(charset)
     try:
-        if codec in (None, "utf-8"):
+        if codec is None or codec == "utf-8":
             try:
                 return tuple(
                     parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=FIELDS, errors="strict")

@@ -235,6 +235,7 @@ async def test_a_sender_that_does_not_wait_is_not_read_without_end(house: House)
     writer.write(request(b"[2]") * many)
     await asyncio.sleep(0.2)
     (guest,) = house.front.connections
+    assert isinstance(guest, connections.HookConnection)
     assert len(guest._ahead) < connections.AHEAD_LIMIT + 512 * 1024
     house.hooks.go.set()
     assert (await answer(reader))[1] == b'{"ok":true}'
