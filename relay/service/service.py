@@ -39,7 +39,7 @@ from relay.observe.metrics import Metrics
 from relay.observe.readiness import Readiness
 from relay.outbound.attempt import Attempts
 from relay.outbound.lane_worker import LaneWorker, is_gone, worker_id
-from relay.routing.accounts import Account, Accounts, build
+from relay.routing.accounts import Account, Accounts, build, sandbox_url
 from relay.service.account_identity import Identities
 from relay.service.announcer import Announcer
 from relay.service.pollers import Pollers
@@ -52,6 +52,7 @@ from relay.store.server.embedded import EmbeddedStore
 from relay.store.store import Store, bell
 from relay.texts.templates import Templates
 from relay.transport.file_parts import file_opener
+from relay.transport.names import Names
 from relay.transport.sender import Sender
 from relay.web import application as webapp
 from relay.web.start_page import page_routes
@@ -165,11 +166,13 @@ class Service:
         await self.media.prepare()
         self.spool = Spool(self.media.incoming)
         self.spool.prepare()
+        self.names = Names()
         self.fetcher = Fetcher(
             self.spool.folder,
             # Files of customers in our own sandboxes are on this very server.
-            allow_private=[origin] if any(c.settings.sandboxed for c in self.accounts.by_name.values()) else (),
+            allow_private=[sandbox_url(origin, a.name) for a in self.accounts.by_name.values() if a.settings.sandboxed],
             timeout_s=config.media.fetch_timeout,
+            resolver=self.names,
         )
         self._build_senders()
         self._build_intake()
@@ -219,12 +222,14 @@ class Service:
                 timeout_s=self.config.delivery.timeout,
                 limit=self.config.delivery.concurrency,
                 open_file=file_opener(self.media, self.fetcher, self.config.media.max_file),
+                names=self.names,
             )
 
     def link_file(self, destination: str, attachment: Attachment) -> str:
         """A signed address of a file we hold, as this destination reaches us."""
-        base = self.accounts.by_name[destination].base
-        return base + media_path(self.keys, attachment.file_id, destination, attachment.filename)
+        account = self.accounts.by_name[destination]
+        path = media_path(self.keys, attachment.file_id, destination, attachment.filename, lasting=account.is_desk)
+        return account.base + path
 
     def _build_intake(self) -> None:
         commands = DeskCommands(self.accounts, self.store, self.texts, wake_workers=self.wake_workers)
@@ -425,6 +430,7 @@ class Service:
             await sender.close()
         if hasattr(self, "fetcher"):
             await self.fetcher.close()
+            await self.names.close()
         if hasattr(self, "spool"):
             self.spool.close()
         if self._bell is not None:
