@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from relay.contract import Texts
 from relay.contract.errors import PayloadTooLarge, Refusal, UnsupportedContent
+from relay.contract.foreign_words import masking
 from relay.contract.model import (
     AccountWarning,
     Answer,
@@ -156,6 +157,7 @@ class Intake:
 
     async def _report(self, connection: Account, event: Report) -> Taken:
         line = {"at": int(time.time() * 1000), "what": event.status.value}
+        event = replace(event, words=masking(event.words))
         if event.words:
             line["words"] = event.words[:300]
         what, did, number, state = await self.store.report(connection.name, event, orjson.dumps(line))

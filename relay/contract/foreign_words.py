@@ -55,6 +55,11 @@ def _forms(secret: str) -> set[str]:
     return plain | coded | every | {html.replace("'", "&#x27;"), html.replace("'", "&#39;")}
 
 
+masking: Final = Masking()
+"""This process's own. It knows nothing until the deployment's secrets are learnt at the start; error words of other
+systems go through it wherever they come in (`short_words`, `SendError`, `RemoteError`, outcomes of attempts)."""
+
+
 def for_terminal(text: str, *, one_line: bool = False) -> str:
     """`text` with what a terminal would obey or reorder shown as escapes (`\\x1b`, `\\u202e`). Line breaks stay, unless
     one line is meant."""

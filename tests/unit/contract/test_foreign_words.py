@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.texts.foreign_words import MASK, Masking, for_terminal
+from relay.contract.foreign_words import MASK, Masking, for_terminal
 
 TOKEN = "to/ken+with=special&chars%2Fä"
 
