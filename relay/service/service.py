@@ -34,6 +34,7 @@ from relay.inbound.intake import Intake
 from relay.media.fetcher import Fetcher
 from relay.media.library import MediaStore
 from relay.media.links import media_path
+from relay.media.room import room_problems
 from relay.media.serving import media_routes
 from relay.observe.metrics import Metrics
 from relay.observe.readiness import Readiness
@@ -183,6 +184,7 @@ class Service:
             lambda: list(self.workers.values()),
             expects_workers=self.parts.workers,
             name=self.name,
+            background=lambda: room_problems(self.media.directory),
         )
         if self.parts.web:
             await self._start_web(origin)

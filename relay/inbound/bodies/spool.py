@@ -20,11 +20,11 @@ from typing import IO, Final
 
 from relay.contract.errors import PayloadTooLarge, StoreUnavailable
 from relay.inbound.bodies.limits import Crowded
+from relay.media.room import has_room
 
 UNPROVEN_BYTES: Final = 128 * 1024 * 1024
 UNPROVEN_AT_ONCE: Final = 4
 WAIT_S: Final = 10.0  # for one of these
-KEEP_FREE: Final = 64 * 1024 * 1024  # bytes of the disk that files leave to the store
 LOOK_EVERY: Final = 1024 * 1024  # bytes written between two looks at the disk
 OLD_S: Final = 3600.0  # what lies in the folder itself for longer is of a version that had no folders
 _LOCK: Final = ".lock"
@@ -46,13 +46,11 @@ class Spool:
         *,
         unproven_bytes: int = UNPROVEN_BYTES,
         unproven_at_once: int = UNPROVEN_AT_ONCE,
-        keep_free: int = KEEP_FREE,
     ) -> None:
         self.directory = directory
         self.folder = directory
         self.unproven_bytes = unproven_bytes
         self.unproven = 0
-        self.keep_free = keep_free
         self._places = asyncio.Semaphore(unproven_at_once)
         self._lock: int | None = None
 
@@ -98,11 +96,7 @@ class Spool:
 
     def check_room(self) -> None:
         """Raises NoRoom where the disk has neither the bytes nor the inodes."""
-        try:
-            disk = os.statvfs(self.folder)
-        except OSError:
-            raise NoRoom from None
-        if disk.f_bavail * disk.f_frsize < self.keep_free or (disk.f_files and disk.f_favail < 16):
+        if not has_room(self.folder):
             raise NoRoom
 
 

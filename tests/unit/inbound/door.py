@@ -17,7 +17,7 @@ from aiohttp import web
 
 import bridges
 from relay.config.load import load
-from relay.inbound.bodies import Spool
+from relay.inbound.bodies import Budget, Spool
 from relay.inbound.front import Front
 from relay.inbound.hooks import Hooks
 from relay.inbound.intake import Taken
@@ -70,6 +70,8 @@ class Door:
     intake: Script
     spool: Path
     metrics: Metrics
+    front: Front
+    budget: Budget
 
     def path(self, name: str, tail: str = "") -> str:
         account = name.partition("/")[0]
@@ -117,6 +119,15 @@ async def open_door(tmp_path: Path) -> AsyncIterator[Door]:
     try:
         await front.start(listening)
         async with aiohttp.ClientSession() as session:
-            yield Door(session, "http://{}:{}".format(*listening.getsockname()), accounts, intake, spool, metrics)
+            yield Door(
+                session,
+                "http://{}:{}".format(*listening.getsockname()),
+                accounts,
+                intake,
+                spool,
+                metrics,
+                front,
+                hooks.reader.budget,
+            )
     finally:
         await front.stop()
