@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,8 @@ from aiohttp import web
 
 import bridges
 from relay.config.load import load
+from relay.contract import ContactProfile
+from relay.contract.model import Attachment
 from relay.inbound.bodies import Budget, Spool
 from relay.inbound.front import Front
 from relay.inbound.hooks import Hooks
@@ -58,6 +60,16 @@ class Script:
             raise self.error
         self.taken.append((connection.name, event, raw))
         return Taken(what="accepted")
+
+
+class Nobody:
+    """A panel that asks is told that there is no such person, and no file."""
+
+    async def profile(self, contact_id: int) -> ContactProfile | None:
+        return None
+
+    async def media(self, contact_id: int, limit: int = 100) -> Sequence[Attachment]:
+        return ()
 
 
 @dataclass
@@ -111,7 +123,9 @@ async def open_door(tmp_path: Path) -> AsyncIterator[Door]:
     spooling = Spool(spool)
     intake = Script()
     metrics = Metrics()
-    hooks = Hooks(accounts, cast("Any", intake), {}, metrics, max_body=200_000, max_file=200_000, spool=spooling)
+    hooks = Hooks(
+        accounts, cast("Any", intake), {"panel": Nobody()}, metrics, max_body=200_000, max_file=200_000, spool=spooling
+    )
     app = web.Application(client_max_size=200_000)
     hooks.add_routes(app)
     front = Front(app, hooks, shutdown_timeout=1.0)
