@@ -17,10 +17,11 @@ from hiredis import ReplyError
 
 from relay.contract import Lookup, QuestionHook, RawRequest
 from relay.contract.errors import MalformedPayload, PayloadTooLarge, StoreUnavailable, VerificationFailed
+from relay.contract.model import Answer
 from relay.inbound.bodies import BodyReader, Crowded, Limits, NoRoom, Spool, UnsupportedEncoding, read, whole
 from relay.inbound.bodies.reading import SMALL, forget, judge
 from relay.inbound.callers import caller_address
-from relay.inbound.intake import Intake, NoSuchContact
+from relay.inbound.intake import AnsweredMeanwhile, Intake, NoSuchContact
 from relay.inbound.journalled import is_secret, journalled
 from relay.inbound.replies import ACCEPTED, Reply, answered, said
 from relay.inbound.wrong_keys import TooManyWrongKeys, WrongKeys
@@ -178,8 +179,13 @@ class Hooks:
                 taken = await self.intake.take(account, event, body)
             except NoSuchContact as e:
                 return said(404, str(e))
+            except AnsweredMeanwhile as e:
+                return answered(412, {"ok": False, "error": str(e), "newest": e.newest})
             unreadable += taken.what == "unreadable"
             self.metrics.event(account.name, taken.what)
+            if isinstance(event, Answer) and event.client_id and taken.message_id:
+                # Who names answers is told our name of it: that is what `after` takes.
+                return answered(200, {"ok": True, "id": taken.message_id})
         if unreadable and unreadable == len(events):
             return said(400, "None of its events can be read.")
         return ACCEPTED

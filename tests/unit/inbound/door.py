@@ -59,7 +59,7 @@ class Script:
         if self.error is not None:
             raise self.error
         self.taken.append((connection.name, event, raw))
-        return Taken(what="accepted")
+        return Taken(what="accepted", message_id="m1")
 
 
 class Nobody:

@@ -18,7 +18,7 @@ from hiredis import ReplyError
 from relay.contract.errors import StoreUnavailable
 from relay.inbound import wrong_keys
 from relay.inbound.bodies import limits
-from relay.inbound.intake import NoSuchContact, Taken
+from relay.inbound.intake import AnsweredMeanwhile, NoSuchContact, Taken
 from tests.harness import PANEL_HOOK_TOKEN, TEAM_KEY
 from tests.unit.inbound.door import ANSWER, MESSAGE, Door, Script
 
@@ -74,6 +74,19 @@ async def test_an_answer_to_nobody(door: Door) -> None:
     door.intake.error = NoSuchContact(42)
     status, said, _ = await door.post(door.path("panel/message"), data=ANSWER)
     assert status == 404 and "42" in said["error"]
+
+
+async def test_an_answer_that_another_one_was_quicker_than(door: Door) -> None:
+    door.intake.error = AnsweredMeanwhile("m7")
+    status, said, _ = await door.post(door.path("panel/message"), data=ANSWER | {"client_id": "c1", "after": "m3"})
+    assert (status, said["ok"], said["newest"]) == (412, False, "m7")
+    assert "force" in said["error"]
+    door.intake.error = None
+    assert (await door.post(door.path("panel/message"), data=ANSWER | {"client_id": "c1"}))[:2] == (
+        200,
+        {"ok": True, "id": "m1"},
+    )
+    assert (await door.post(door.path("panel/message"), data=ANSWER))[1] == {"ok": True}
 
 
 async def test_secrets_rotate_and_everything_else_is_a_plain_404(door: Door) -> None:
