@@ -27,6 +27,5 @@ SPEC = BridgeSpec(
     },
     limits=Limits(),  # the document names none (facts 4)
     hooks=("message", "user", "media"),
-    # Above every channel's own limit, so that a file which is too big for the channel is refused in words.
-    max_body=48 * 1024 * 1024,
+    takes_files=True,
 )

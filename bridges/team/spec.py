@@ -30,5 +30,6 @@ SPEC = BridgeSpec(
     limits=Limits(text_chars=4000),
     group=True,
     hooks=("",),
+    key_header="key",
     max_body=1024 * 1024,
 )

@@ -59,7 +59,7 @@ def media_routes(store: MediaStore, keys: Sequence[str], *, max_age_s: int = MED
 
     return [
         web.get("/media/{token:[A-Za-z0-9_.-]+}", media),
-        web.get("/media/{token:[A-Za-z0-9_.-]+}/{filename}", media),
+        web.get("/media/{token:[A-Za-z0-9_.-]+}/{filename:[^/]*}", media),
     ]
 
 
