@@ -1,6 +1,6 @@
 """What the Insta API tells us: its hooks as events. Pure.
 
-Source: the document's section "Входящие веб-хуки", and facts 2 for where its own samples break its rules: two are no
+Source: the document's section "Входящие веб-хуки", and FACTS 2 for where its own samples break its rules: two are no
 valid JSON (a comma before a closing brace), a video is typed `image`, reports carry `mdn` (a phone number) instead of
 `user_id` and the time `2020-00-00T00:00:00+00:00`. So everything is read leniently, reports are matched by `queueId`
 alone, and what a file is gets decided by its mime type.
