@@ -3,7 +3,7 @@
 The document's fields (Operator API, "Send message from control panel"): `user_id` is the *bot* that speaks, for us the
 channel; `contact_id` is the *user* spoken to, for us the contact. `token` proves the caller; it may come in a
 multipart or urlencoded form or in JSON. No field identifies a message, so repeats are told by everything there is
-(facts 4).
+(FACTS 4).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def verify(request: RawRequest, webhook_token: str) -> VerifiedRequest:
     """Compares the field `token` with ours, in constant time. Raises VerificationFailed, or MalformedPayload when
     there is a body in which no token can be looked for."""
     given = fields_of(request).get(TOKEN, "").strip()
-    # Digests, so that the comparison's time tells neither length nor content (RELIABILITY 3.1).
+    # Digests, so that the comparison's time tells neither length nor content (PITFALLS 3.1).
     ours, theirs = (hashlib.sha256(t.encode("utf-8", "replace")).digest() for t in (webhook_token, given))
     if not hmac.compare_digest(ours, theirs) or not webhook_token:
         raise VerificationFailed(f"The field {TOKEN} is {'wrong' if given else 'missing'}.")

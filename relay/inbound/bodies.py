@@ -1,7 +1,7 @@
 """Reading a hook's body: limited in size and in time, forms taken apart, files spooled to disk.
 
 aiohttp limits neither a slow body (measured: open after 25 s with a 3 s keep-alive) nor the size of a multipart one
-(RELIABILITY 3.4), so both are counted here.
+(PITFALLS 3.4), so both are counted here.
 """
 
 from __future__ import annotations

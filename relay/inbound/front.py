@@ -27,7 +27,7 @@ from relay.transport.flow_control import FlowControl
 
 log = logging.getLogger("relay.inbound.hooks")
 
-# Long enough for a proxy's pool, short enough that a slow header ends (RELIABILITY 3.4).
+# Long enough for a proxy's pool, short enough that a slow header ends (PITFALLS 3.4).
 KEEPALIVE_S: Final = 75.0
 BACKLOG: Final = 128
 # As much as the usual servers take; whatever has more is aiohttp's to refuse.

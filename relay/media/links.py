@@ -18,7 +18,7 @@ from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 from relay.contract.errors import VerificationFailed
 from relay.media.local_files import safe_filename
 
-MEDIA_MAX_AGE_S: Final = 3600  # RELIABILITY 3.3: an hour at most
+MEDIA_MAX_AGE_S: Final = 3600  # PITFALLS 3.3: an hour at most
 _MEDIA_SALT: Final = "relay.media-link.v1"
 
 

@@ -1,4 +1,4 @@
-"""Logs and Sentry, neither of which may ever show a secret (RELIABILITY 3.5, experiment 33).
+"""Logs and Sentry, neither of which may ever show a secret (PITFALLS 3.5, PITFALLS experiment 33).
 
 A filter on the root handler rewrites every record: the deployment's own secrets become `***`, and so does whatever
 follows /hooks/<account>/ and /media/ in an address.
