@@ -9,7 +9,7 @@ RUN := .venv/run.stamp
 DEV := .venv/dev.stamp
 MAKEFLAGS += --no-print-directory
 
-.PHONY: run test check format pages faults mutants bench lock clean
+.PHONY: run test check format pages vendor faults mutants bench lock clean
 .DEFAULT_GOAL := run
 
 run: $(RUN)
@@ -23,6 +23,7 @@ check: $(DEV)
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(BIN)/python -m tests.pages --check
+	@$(BIN)/python requirements/vendor.py --check
 
 format: $(DEV)
 	@$(BIN)/ruff format
@@ -30,6 +31,10 @@ format: $(DEV)
 
 pages: $(DEV)
 	@$(BIN)/python -m tests.pages
+
+# Files of others for the browser, in the versions that relay/web/static/vendor/vendor.toml names. Needs npm.
+vendor: $(DEV)
+	@$(BIN)/python requirements/vendor.py
 
 # Kills, cuts, freezes and fills things for a long time, and counts what is lost, doubled or out of order.
 faults: $(DEV)

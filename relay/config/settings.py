@@ -5,6 +5,7 @@ Field descriptions are for people: they appear in `relay schema` and in complain
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -149,6 +150,15 @@ class Media(Section):
     fetch_timeout: Duration = Field(default=30.0, gt=0, le=600, description="How long fetching a file may take.")
 
 
+PANEL = "panel"
+
+
+class PanelDesk(Section):
+    """A desk of the relay's own: its operator panel in the browser. Nothing to connect, so nothing to set."""
+
+    kind: Literal["panel"] = Field(description="The relay's own operator panel, at /panel.")
+
+
 def _one_or_more(value: Any) -> Any:
     if value is None or value == "":
         return ()
@@ -200,6 +210,13 @@ class Settings(Section):
         default=72 * MB, ge=64_000, le=4_000 * MB, description="The most one hook may hold, with its files."
     )
     media: Media = Field(default=Media(), description="Files that desks upload.")
+    trusted_proxies: Annotated[
+        tuple[str, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])
+    ] = Field(
+        default=(),
+        max_length=100,
+        description="Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed.",
+    )
     sentry_dsn: SecretStr | None = Field(default=None, description="Where errors are reported; none: nowhere.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
 
@@ -233,6 +250,16 @@ class Settings(Section):
         if int(port) > 65535:
             raise ValueError(f"found port {port}; allowed is 0 to 65535")
         return listen
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for one in given:
+            try:
+                ipaddress.ip_network(one, strict=False)
+            except ValueError:
+                raise ValueError(f"found {one!r}; allowed is an address or a network: 10.0.0.7, 10.0.0.0/8") from None
+        return given
 
     @field_validator("sentry_dsn")
     @classmethod

@@ -12,7 +12,7 @@ from relay.contract.errors import PayloadTooLarge, Refusal, UnsupportedContent
 from relay.contract.model import Answer, Attachment, Content, Delivery, Kind, Upload
 from relay.fitting.graphemes import is_visible
 from relay.fitting.texts import unix_lines
-from relay.inbound.taken import NoSuchContact, Taken
+from relay.inbound.taken import AnsweredMeanwhile, NoSuchContact, Taken
 from relay.media.library import MediaStore
 from relay.routing.accounts import Account, Accounts
 from relay.routing.notifier import DeskNotifier
@@ -50,11 +50,8 @@ class Answers:
         self.wake_workers = wake_workers
 
     async def take(self, desk: Account, event: Answer, card: ContactCard | None, raw: bytes) -> Taken:
-        """Accept an answer for the contact `card`, or tell the desk why not. Raises StoreUnavailable, NoSuchContact."""
-        once = _Once(
-            seen=keys.seen(desk.name, event.identity) if event.within_s != 0 else "",
-            ttl_s=keys.SEEN_TTL_S if event.within_s is None else event.within_s,
-        )
+        """Accept an answer that came by hook for the contact `card`, or tell the desk why not. Raises StoreUnavailable,
+        NoSuchContact, AnsweredMeanwhile."""
         if card is None:
             if event.contact_id is not None and not desk.bridge.spec.group:
                 raise NoSuchContact(event.contact_id)
@@ -63,51 +60,71 @@ class Answers:
                 if event.contact_id is not None
                 else self.texts.notice("unknown_name", name=event.username)
             )
-            return await self._refused(desk, text, 0, once)
+            taken = Taken(what="refused", text=text)
+        else:
+            taken = await self.accept(desk.name, event, card, raw)
+        if taken.what == "overtaken":
+            raise AnsweredMeanwhile(taken.message_id)
+        if taken.what == "refused":
+            once = _once(desk.name, event)
+            await self.notifier.tell(desk.name, taken.text, taken.number, seen=once.seen, seen_ttl_s=once.ttl_s)
+        elif taken.reopened:
+            await self.notifier.tell(desk.name, self.texts.notice("reopened", number=taken.number), taken.number)
+        return taken
+
+    async def accept(self, desk: str, event: Answer, card: ContactCard, raw: bytes) -> Taken:
+        """Accept an answer for a contact, from a desk of that name, or say why not; nobody is told here.
+
+        `what` is accepted, repeat, refused (with `text`) or overtaken. Raises StoreUnavailable.
+        """
         number = card.contact.id
         try:
             content = await self._content(event)
         except UnsupportedContent as e:
-            return await self._refused(desk, self._refusal(e, number, event), number, once)
+            return _refused(number, self._refusal(e, number, event))
         for _ in range(COMMENTS_TRIED):
-            taken = await self._accept(desk, event, card, content, raw=raw, once=once)
+            taken = await self._accept(desk, event, card, content, raw=raw)
             if taken is not None:
                 return taken
-        text = self.texts.notice("comment_already_answered", number=number)
-        return await self._refused(desk, text, number, once)
+        return _refused(number, self.texts.notice("comment_already_answered", number=number))
 
     async def _accept(
-        self, desk: Account, event: Answer, card: ContactCard, content: Content, *, raw: bytes, once: _Once
+        self, desk: str, event: Answer, card: ContactCard, content: Content, *, raw: bytes
     ) -> Taken | None:
         """None: the comment that was chosen has just been answered by somebody else."""
         number, channel = card.contact.id, self.accounts.by_name[card.contact.channel]
         paths = await self._paths(card, channel)
         if isinstance(paths, CannotReply):
-            text = self.texts.notice(paths.notice, **dict(paths.facts))
-            return await self._refused(desk, text, number, once)
+            return _refused(number, self.texts.notice(paths.notice, **dict(paths.facts)))
         try:
             path = _first_that_fits(paths, channel, card, content, event.author)
         except UnsupportedContent as e:
-            return await self._refused(desk, self._refusal(e, number, event), number, once)
+            return _refused(number, self._refusal(e, number, event))
         answer = Envelope(
-            content=content, author=event.author, comment_id=path.comment_id, reply_deadline_ms=path.deadline_ms
+            content=content,
+            author=event.author,
+            client_id=event.client_id,
+            comment_id=path.comment_id,
+            reply_deadline_ms=path.deadline_ms,
         )
+        once = _once(desk, event)
         accepted = await self.store.accept(
-            NewMessage(id=new_id(), kind=Kind.ANSWER, origin=desk.name, envelope=envelopes.dump(answer), raw=raw),
-            [channel.name, *mirrors_of_answer(self.accounts, desk.name, channel.name)],
+            NewMessage(id=new_id(), kind=Kind.ANSWER, origin=desk, envelope=envelopes.dump(answer), raw=raw),
+            [channel.name, *mirrors_of_answer(self.accounts, desk, channel.name)],
             seen=once.seen,
             seen_ttl_s=once.ttl_s,
             number=number,
             single_use_key=path.single_use_key,
+            after=event.after,
         )
         self.wake_workers(accepted.woken)
+        if accepted.newest_answer:
+            return Taken(what="overtaken", message_id=accepted.newest_answer, number=number)
         if accepted.already_answered_by:
             return None
         if not accepted.fresh:
             return Taken(what="repeat", message_id=accepted.message_id, number=number)
-        if card.closed:
-            await self.notifier.tell(desk.name, self.texts.notice("reopened", number=number), number)
-        return Taken(what="accepted", message_id=accepted.message_id, number=number)
+        return Taken(what="accepted", message_id=accepted.message_id, number=number, reopened=card.closed)
 
     async def _content(self, event: Answer) -> Content:
         """What is to be said, with its files kept. Raises UnsupportedContent."""
@@ -138,9 +155,16 @@ class Answers:
     def _refusal(self, error: UnsupportedContent, number: int, event: Answer) -> str:
         return self.texts.notice("refused", number=number, text=event.content.text, reasons=reasons(self.texts, error))
 
-    async def _refused(self, desk: Account, text: str, number: int, once: _Once) -> Taken:
-        await self.notifier.tell(desk.name, text, number, seen=once.seen, seen_ttl_s=once.ttl_s)
-        return Taken(what="refused", number=number)
+
+def _refused(number: int, text: str) -> Taken:
+    return Taken(what="refused", number=number, text=text)
+
+
+def _once(desk: str, event: Answer) -> _Once:
+    return _Once(
+        seen=keys.seen(desk, event.identity) if event.within_s != 0 else "",
+        ttl_s=keys.SEEN_TTL_S if event.within_s is None else event.within_s,
+    )
 
 
 class _Once:

@@ -28,7 +28,7 @@ from relay.inbound.desk_commands import DeskCommands
 from relay.inbound.handover import Handover
 from relay.inbound.incoming import IncomingMessages
 from relay.inbound.reports import Reports
-from relay.inbound.taken import NoSuchContact, Taken
+from relay.inbound.taken import AnsweredMeanwhile, NoSuchContact, Taken
 from relay.media.library import MediaStore
 from relay.routing.accounts import Account, Accounts
 from relay.routing.addressee import Addressees
@@ -38,7 +38,7 @@ from relay.store import keys
 from relay.store.records import ContactCard, NewMessage
 from relay.store.store import Store, new_id
 
-__all__ = ["Intake", "NoSuchContact", "Taken"]
+__all__ = ["AnsweredMeanwhile", "Intake", "NoSuchContact", "Taken"]
 
 log = logging.getLogger("relay.inbound.intake")
 
@@ -73,7 +73,7 @@ class Intake:
         self.tell_of_failed_report = self.notifier.tell_of_failed_report
 
     async def take(self, connection: Account, event: Event, raw: bytes) -> Taken:
-        """Make one event durable. Raises StoreUnavailable, NoSuchContact."""
+        """Make one event durable. Raises StoreUnavailable, NoSuchContact, AnsweredMeanwhile."""
         match event:
             case Incoming():
                 return await self.incoming.take(connection, event, raw)

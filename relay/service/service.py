@@ -18,12 +18,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from aiohttp import web
 from hiredis import ReplyError
 
 from relay.config.load import Config
 from relay.contract import Bridge, Check, Http, Probing, Provisioning, Reclaiming, Sandbox, SandboxOptions
 from relay.contract.errors import RelayError, StoreUnavailable
 from relay.contract.model import AccountWarning, Attachment, Outcome
+from relay.history.archived import ArchivedPosition
+from relay.history.archiver import Archiver
+from relay.history.database import Database, address
 from relay.inbound.contact_lookup import ContactLookup
 from relay.inbound.desk_commands import DeskCommands
 from relay.inbound.front import Front
@@ -38,6 +42,7 @@ from relay.observe.metrics import Metrics
 from relay.observe.readiness import Readiness
 from relay.outbound.attempt import Attempts
 from relay.outbound.lane_worker import LaneWorker, is_gone, worker_id
+from relay.people.people import People
 from relay.routing.accounts import Account, Accounts, build
 from relay.service.account_identity import Identities
 from relay.service.announcer import Announcer
@@ -53,6 +58,8 @@ from relay.texts.templates import Templates
 from relay.transport.file_parts import file_opener
 from relay.transport.sender import Sender
 from relay.web import application as webapp
+from relay.web.behind_login import behind_login, needs_no_login
+from relay.web.feed.reader import FeedReader
 from relay.web.start_page import page_routes
 
 log = logging.getLogger("relay.service.service")
@@ -118,6 +125,9 @@ class Service:
         self.senders: dict[str, Sender] = {}
         self.sandboxes: dict[str, Sandbox] = {}
         self.address = ""
+        self.feed: FeedReader | None = None
+        self.archived: ArchivedPosition | None = None
+        self.setup_address = ""  # where the first user is made, while there is none; a secret
         self.warnings: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._worker_tasks: set[asyncio.Task[None]] = set()
@@ -278,6 +288,7 @@ class Service:
             routes=[
                 *media_routes(self.media, self.keys, max_age_s=int(config.media.links)),
                 *page_routes(self.accounts, self.sandboxes, self.texts, self.readiness),
+                *await self._behind_login(),
             ],
             readiness=self.readiness,
             metrics=self.metrics,
@@ -288,6 +299,44 @@ class Service:
         assert self._socket is not None
         self._front = Front(app, hooks, shutdown_timeout=5.0)
         await self._front.start(self._socket)
+
+    async def _behind_login(self) -> Sequence[web.RouteDef]:
+        """Log-in, API and pages for people; and the link with which the first of them sets it up."""
+        self.database = Database(address("sqlite", self.config.data_dir))
+        await self.database.connect()
+        people = People(self.database, self.store, self.keys)
+        made = behind_login(
+            self.config,
+            keys=self.keys,
+            accounts=self.accounts,
+            store=self.store,
+            database=self.database,
+            people=people,
+            intake=self.intake,
+            media=self.media,
+            texts=self.texts,
+            problems=self.readiness.problems,
+            doctor=self._doctor,
+            wake_workers=self.wake_workers,
+            link_file=lambda a: media_path(self.keys, a.file_id, "panel", a.filename),
+        )
+        self.feed = made.services.feed
+        self.archived = made.services.archived
+        await self.archived.start()
+        self.archiver = Archiver(self.store, self.database, holder=self.name)
+        self._spawn(self.archiver.run(), "archiver")
+        self._spawn(self.feed.run(), "feed")
+        if not needs_no_login(self.config) and (secret := await people.setup_link()):
+            self.setup_address = f"{self.config.public_url or self.address}/setup/{secret}"
+        return made.routes
+
+    async def _doctor(self) -> dict[str, list[Check]]:
+        """What `relay doctor` would find, asked by this process."""
+        report = await check_store(self.store.redis)
+        found: dict[str, list[Check]] = {"store": list(report.checks)}
+        for account in self.accounts.by_name.values():
+            found[account.name] = await probe_one(account, self.senders[account.name])
+        return found
 
     async def _start_workers(self) -> None:
         config = self.config
@@ -415,6 +464,8 @@ class Service:
 
     async def stop(self) -> None:
         """Take nothing new, finish what is in flight, close everything. Uses up no try, loses nothing."""
+        if self.feed is not None:
+            self.feed.close("shutdown")  # streams would otherwise hold up everything that waits for requests to end
         beside = [t for t in self._tasks if t not in self._worker_tasks]
         await _cancel(beside)
         if self.workers:
@@ -429,6 +480,10 @@ class Service:
             await sender.close()
         if hasattr(self, "fetcher"):
             await self.fetcher.close()
+        if self.archived is not None:
+            await self.archived.stop()
+        if hasattr(self, "database"):
+            await self.database.close()
         if self._bell is not None:
             await self._bell.stop()
         if hasattr(self, "store"):

@@ -22,6 +22,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
     content: Content
     author: str = ""
+    client_id: str = ""  # the writer's own id of an answer
     comment_id: str = ""
     placeholder: str = ""
     late: bool = False
@@ -57,8 +58,8 @@ def notice_envelope(text: str, *, wrote: str = "", elsewhere: str = "") -> bytes
     return orjson.dumps(said)
 
 
-_PLAIN = ("author", "comment_id", "placeholder", "late", "sent_at", "reply_deadline_ms", "remote_ids", "source_id",
-          "wrote", "elsewhere")  # fmt: skip
+_PLAIN = ("author", "client_id", "comment_id", "placeholder", "late", "sent_at", "reply_deadline_ms", "remote_ids",
+          "source_id", "wrote", "elsewhere")  # fmt: skip
 
 
 def load(raw: bytes | Mapping[str, Any]) -> Envelope:
@@ -84,6 +85,7 @@ def load(raw: bytes | Mapping[str, Any]) -> Envelope:
             options=tuple(d.get("options", ())),
         ),
         author=d.get("author", ""),
+        client_id=d.get("client_id", ""),
         comment_id=d.get("comment_id", ""),
         placeholder=d.get("placeholder", ""),
         late=d.get("late", False),

@@ -11,6 +11,7 @@ from relay.contract import Sandbox
 from relay.inbound.hooks import Hooks
 from relay.observe.metrics import Metrics
 from relay.observe.readiness import Readiness
+from relay.web.assets import assets
 
 
 def application(
@@ -44,6 +45,7 @@ def application(
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", figures)
+    app.add_routes(assets().routes())
     app.add_routes(routes)
     if hooks is not None:
         hooks.add_routes(app)
