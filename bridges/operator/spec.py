@@ -25,7 +25,7 @@ SPEC = BridgeSpec(
         Feature.COMMENT: Support.FULL,
         Feature.OPTIONS: Support.FALLBACK,  # in a mirrored answer, as a line of text
     },
-    limits=Limits(),  # the document names none (facts 4)
+    limits=Limits(),  # the document names none (FACTS 4)
     hooks=("message", "user", "media"),
     takes_files=True,
 )

@@ -91,7 +91,8 @@ def short_words(value: Any, limit: int = WORDS_MAX) -> str:
 def retry_after_s(response: RawResponse) -> float | None:
     """The Retry-After header in seconds, or None when it is absent, in the past or nonsense.
 
-    A date is measured from the answer's own Date header, so neither our clock nor theirs matters (RELIABILITY 17).
+    A date is measured from the answer's own Date header, so neither our clock nor theirs matters (PITFALLS experiment
+    17).
     """
     value = response.header("retry-after").strip()
     if not value:

@@ -2,7 +2,7 @@
 
 The guard sits where sockets are made and sees the address that is really connected to, for literals, for names, for
 every redirect and whatever a name resolved to a moment before. A guard in the resolver does not: it is never asked
-about `http://127.0.0.1/` or `http://[::ffff:127.0.0.1]/` (RELIABILITY 3.2, measured).
+about `http://127.0.0.1/` or `http://[::ffff:127.0.0.1]/` (PITFALLS 3.2, measured).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The only HTTP client of deliveries: an `OutboundRequest` goes out; a `RawResponse` or a SendError comes back.
 
-What it guards against, and where it was measured (RELIABILITY 3.4, experiments 23 to 25):
+What it guards against, and where it was measured (PITFALLS 3.4, PITFALLS experiments 23 to 25):
 
 * Everything ends within the time limit: slow headers, endless bodies, a peer that never reads.
 * At most `BODY_LIMIT` bytes of an answer are kept (or what the request asks for), counted after decompression; the

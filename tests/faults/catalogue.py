@@ -11,7 +11,7 @@ MODULES = (killing, storing, receiving, keeping, modelling, failover, echoing, s
 
 
 def in_order() -> list[str]:
-    """The numbers of RELIABILITY section 5; a letter marks a variation of ours."""
+    """The numbers of PITFALLS 5; a letter marks a variation of ours."""
 
     def place(number: str) -> tuple[int, str]:
         found = re.fullmatch(r"(\d+)(\w*)", number)

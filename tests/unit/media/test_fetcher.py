@@ -1,4 +1,4 @@
-"""Fetching what strangers point to: never into a private network (RELIABILITY 3.2; section 5, no. 25 and 26)."""
+"""Fetching what strangers point to: never into a private network (PITFALLS 3.2, PITFALLS experiments 25 and 26)."""
 
 from __future__ import annotations
 

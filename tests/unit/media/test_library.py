@@ -1,4 +1,4 @@
-"""The media store and the way to it: types by the bytes, nothing active, links that end (RELIABILITY 5, no. 27)."""
+"""The media store and the way to it: types by the bytes, nothing active, links that end (PITFALLS experiment 27)."""
 
 from __future__ import annotations
 

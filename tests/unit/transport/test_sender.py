@@ -1,4 +1,4 @@
-"""The sender against servers that misbehave in every way seen so far (RELIABILITY 5, experiments 23 to 25)."""
+"""The sender against servers that misbehave in every way seen so far (PITFALLS experiments 23 to 25)."""
 
 from __future__ import annotations
 
