@@ -39,7 +39,11 @@ Routes that come with the kit, all relative, so that an application works under 
 `GET  _sandbox/hooks`               the log of hooks sent, newest last: what was answered, when the next try is
 ==================================  ==================================================================================
 
-Actions and switches take `Content-Type: application/json` only: another site's form cannot send that.
+Whatever changes something below `_sandbox/` takes `Content-Type: application/json` only: another site's form cannot
+send that. A request must call the sandbox by an address, `localhost` or a name it knows (`Host`): a stranger's name
+that was made to point here (DNS rebinding) is refused. No other site may show the page in a frame. What the sandbox is
+told to fetch it fetches through `options.fetch`, which is led into no network of ours; hooks go to `options.hooks` and
+to what `options.posts_to` allows, and nowhere else, whatever the API or an action is told.
 Hooks: `kit.hooks.send(HookCall(...))` goes on in the background, retried with growing pauses; hooks of the same `lane`
 go one after the other. `await kit.hooks.ask(HookCall(...))` is one try with the answer. `kit.hooks.pauses_s` may be set
 at any time (a switch). `kit.ids` gives identifiers that a `seed` makes deterministic. `kit.background(coro)` runs
@@ -54,6 +58,7 @@ import asyncio
 import contextlib
 import hashlib
 import html
+import ipaddress
 import json
 import logging
 import os
@@ -65,6 +70,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -86,11 +92,11 @@ HOOK_TIMEOUT_S = 15.0
 RETRY_PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)  # eight further tries, growing
 
 # No inline script or style, nothing from elsewhere; media from the sandbox itself.
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'"
+)
 PAGE_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'"
-    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -165,6 +171,7 @@ class Ids:
 
 T = TypeVar("T")
 A = TypeVar("A", bound=ActionModel)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def _end(queue: asyncio.Queue[str | None]) -> None:
@@ -296,6 +303,7 @@ class HookSender:
     """Posts hooks and remembers what came of it. `accepts` says which statuses end the tries."""
 
     hub: EventHub
+    may_post: Callable[[str], bool]
     accepts: Callable[[int], bool] = success_2xx
     pauses_s: Sequence[float] = RETRY_PAUSES_S
     log: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=HOOK_LOG))
@@ -312,8 +320,8 @@ class HookSender:
     def send(self, call: HookCall) -> None:
         """Hands the hook over and returns at once. Without an address it is only noted in the log."""
         entry = self._enter(call)
-        if not call.url:
-            self._note(entry, state="no address", answer="The sandbox has no hook address to send this to.")
+        if objection := self._objection(call.url):
+            self._note(entry, state="no address", answer=objection)
         elif not call.lane:
             self._start(self._deliver(call, entry))
         elif call.lane in self._lanes:
@@ -325,13 +333,18 @@ class HookSender:
     async def ask(self, call: HookCall) -> HookAnswer:
         """One try, with its answer; never raises for what the other side does."""
         entry = self._enter(call)
-        if not call.url:
-            answer = HookAnswer(0, b"The sandbox has no hook address to send this to.")
-            self._note(entry, state="no address", answer=answer.words)
-            return answer
+        if objection := self._objection(call.url):
+            self._note(entry, state="no address", answer=objection)
+            return HookAnswer(0, objection.encode())
         answer = await self._post(call, entry)
         self._note(entry, state="done" if self.accepts(answer.status) else "refused")
         return answer
+
+    def _objection(self, url: str) -> str:
+        """Why nothing is posted there; "" if it is."""
+        if not url:
+            return "The sandbox has no hook address to send this to."
+        return "" if self.may_post(url) else "The sandbox posts only to the hook addresses that it was started with."
 
     async def settle(self, timeout_s: float = 10.0) -> None:
         """Waits until nothing is under way (tests). Raises TimeoutError."""
@@ -446,8 +459,9 @@ class SandboxKit:
         self.switches: Any = switches
         self.ids = Ids(options.seed)
         self.hub = EventHub()
-        self.hooks = HookSender(self.hub)
-        self.app = web.Application(client_max_size=max_body)
+        self.hooks = HookSender(self.hub, options.may_post)
+        self._hosts = frozenset({"localhost", _host_of(options.base_url), *options.hosts})
+        self.app = web.Application(client_max_size=max_body, middlewares=[self._guard])
         self.app[_KIT] = self
         self.on_switches: Callable[[], None] | None = None  # called after a change
         self._first_switches = switches.model_copy()
@@ -542,8 +556,21 @@ class SandboxKit:
             await asyncio.wait(tasks)
         await self.hooks.close()
 
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Turns away what a stranger's page could make somebody's browser send here."""
+        host = _host_of(f"//{request.host}")
+        if host not in self._hosts and not _is_address(host):
+            raise web.HTTPMisdirectedRequest(text="The sandbox is not known by this name.")
+        changes = request.method not in ("GET", "HEAD", "OPTIONS")
+        if changes and "/_sandbox/" in request.path and request.content_type != "application/json":
+            raise web.HTTPUnsupportedMediaType(text="Send Content-Type: application/json.")
+        return await handler(request)
+
     async def _page(self, _: web.Request) -> web.Response:
-        return web.Response(text=self._shell(), content_type="text/html", charset="utf-8", headers=PAGE_HEADERS)
+        frames = "'self'" if self.options.framed else "'none'"
+        headers = PAGE_HEADERS | {"Content-Security-Policy": f"{PAGE_POLICY}; frame-ancestors {frames}"}
+        return web.Response(text=self._shell(), content_type="text/html", charset="utf-8", headers=headers)
 
     def _shell(self) -> str:
         title, intro, version = html.escape(self.title), html.escape(self.intro), self._version
@@ -617,6 +644,21 @@ class SandboxKit:
             return json_response({"error": _sentence(e)}, 400)
         except ActionError as e:
             return json_response({"error": str(e)}, 400)
+
+
+def _host_of(address: str) -> str:
+    """The host of an address, in small letters and without brackets; "" for none."""
+    with contextlib.suppress(ValueError):
+        return (urlsplit(address).hostname or "").rstrip(".")
+    return ""
+
+
+def _is_address(host: str) -> bool:
+    """Whether this is an IP address, which nobody can make point elsewhere."""
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(host)
+        return True
+    return False
 
 
 async def _json_object(request: web.Request) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -12,7 +13,7 @@ from relay.contract import SANDBOX, BridgeSettings
 from relay.contract.durations import Duration
 
 BUILTIN = "builtin"
-SANDBOX_TOKEN = "sandbox"  # noqa: S105 - not a secret: both tokens of a sandboxed panel, unless the config names others
+SANDBOX_TOKEN = "sandbox"  # noqa: S105 - a stand-in, see `BridgeSettings.stand_ins`
 
 
 class Attaching(StrEnum):
@@ -25,6 +26,9 @@ class Attaching(StrEnum):
 
 class OperatorSettings(BridgeSettings):
     """An operator panel (Operator API). `url` is its endpoint for our messages, or `sandbox`."""
+
+    stand_ins: ClassVar[Mapping[str, str]] = {"token": SANDBOX_TOKEN, "webhook_token": SANDBOX_TOKEN}
+    hook_guards: ClassVar[tuple[str, ...]] = ("webhook_token",)
 
     kind: Literal["operator"] = "operator"
     url: str = Field(description="The panel's endpoint for messages, or `sandbox`.")

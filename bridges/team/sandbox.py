@@ -29,7 +29,7 @@ from bridges.team.sandbox_pictures import stub_png
 from bridges.team.sandbox_switches import TeamSwitches
 from bridges.team.sandbox_teams import TeamMethods
 from bridges.team.sandbox_world import OWNER_PHONE, PEOPLE, SECOND_GROUP, User, World, stamp
-from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, SANDBOX_TOKEN, TeamSettings
+from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, TeamSettings
 from relay.contract import Sandbox, SandboxOptions
 
 HERE = Path(__file__).parent
@@ -108,7 +108,7 @@ class TeamSandbox:
             world.join(team, user, status=status)
         for key, (jid, _) in zip(settings.keys, groups, strict=False):
             world.new_integration(team, jid, key=key, comment="Webhook relay", webhook_url=self.kit.hook())
-        token = settings.token.get_secret_value() if settings.token else SANDBOX_TOKEN
+        token = settings.token.get_secret_value() if settings.token else world.secret(24)
         world.tokens[token] = (world.user(OWNER_PHONE), "")
 
     def reset(self) -> None:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 SANDBOX = "sandbox"
 
 
 class BridgeSettings(BaseModel):
-    """An account's part of config.yaml. Secrets are SecretStr; unknown keys are errors."""
+    """An account's part of config.yaml. Secrets are SecretStr; unknown keys are errors.
+
+    `stand_ins` are the credentials that stand in a sandboxed account until the core puts the deployment's own there, by
+    field: they let settings be validated and tested alone, and open nothing in a running relay.
+    """
+
+    stand_ins: ClassVar[Mapping[str, str]] = {}
+    # Fields that guard a hook of ours: what is shorter than a few characters is found by trying.
+    hook_guards: ClassVar[tuple[str, ...]] = ()
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -19,3 +30,12 @@ class BridgeSettings(BaseModel):
     def sandboxed(self) -> bool:
         """True when the relay's own sandbox stands behind this account."""
         return self.url == SANDBOX
+
+    def with_own_credentials(self, make: Callable[[str], str]) -> Self:
+        """The settings of a sandboxed account with the deployment's own credentials, `make(field)`, for stand-ins."""
+        changed: dict[str, Any] = {}
+        for field, stand_in in self.stand_ins.items():
+            value = getattr(self, field)
+            if isinstance(value, SecretStr) and value.get_secret_value() == stand_in:
+                changed[field] = SecretStr(make(field))
+        return self.model_copy(update=changed) if changed and self.sandboxed else self

@@ -55,8 +55,9 @@ class Fetcher:
     """Fetches files into `directory`. Its connections are its own: no cookies, no passwords, no proxy, none kept.
 
     * Addresses are https. Plain http is taken from `http_hosts` only; with `only_hosts`, nothing else is fetched from.
-    * `allow_private`: base URLs, such as those of the sandboxes that run in this process, from which files may be
-      fetched although they are on the loopback interface. Just those hosts and ports, and nothing they redirect to.
+    * `allow_private`: base URLs, such as those of the sandboxes that run in this process, below which files may be
+      fetched although they are on the loopback interface. Just those hosts, ports and paths, and nothing else they
+      redirect to.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Fetcher:
         self._directory = directory
         self._http_hosts = frozenset(h.lower() for h in http_hosts)
         self._only_hosts = frozenset(h.lower() for h in only_hosts)
-        self._own = frozenset(_origin(URL(base)) for base in allow_private)
+        self._own = tuple((_origin(url), url.path.rstrip("/") + "/") for url in map(URL, allow_private))
         self._ports = frozenset(ports)
         self._slots = asyncio.Semaphore(at_once)
         self._timeout_s = timeout_s
@@ -143,7 +144,7 @@ class Fetcher:
             raise FetchRefused("The file's address is not an http or https URL.")
         if url.user is not None or url.password is not None:
             raise FetchRefused("The file's address carries a user name or password.")
-        if _origin(url) in self._own:
+        if self._is_own(url):
             return True
         host = url.host.lower().rstrip(".")
         if self._only_hosts and host not in self._only_hosts:
@@ -153,6 +154,11 @@ class Fetcher:
         if self._ports and url.port not in self._ports:
             raise FetchRefused("The file's address names an unusual port.")
         return False
+
+    def _is_own(self, url: URL) -> bool:
+        """Whether it lies below one of our own bases, however its path is written."""
+        plain = ".." not in url.path and "\\" not in url.path
+        return plain and any(_origin(url) == origin and url.path.startswith(path) for origin, path in self._own)
 
     async def _receive(self, response: aiohttp.ClientResponse, url: URL, limit: int) -> LocalFile:
         path = self._directory / f"fetch-{secrets.token_urlsafe(16)}"
@@ -206,7 +212,7 @@ class Fetcher:
 
     def _own_socket(self, info: Any) -> socket.socket:
         family, kind, protocol, _, address = info
-        if not is_loopback(address[0]) or not any(port == address[1] for _, _, port in self._own):
+        if not is_loopback(address[0]) or not any(port == address[1] for (_, _, port), _ in self._own):
             raise _NotPublic(PRIVATE)
         return socket.socket(family, kind, protocol)
 

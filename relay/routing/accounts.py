@@ -13,6 +13,7 @@ from relay.config.load import Config
 from relay.contract import Bridge, BridgeContext, BridgeSettings, HasBotId, Texts
 from relay.contract.model import Role
 from relay.routing.hook_addresses import hook_secrets
+from relay.routing.sandbox_credentials import credential_maker
 
 SECRET_TAIL = "<secret>"  # noqa: S105 - the word in a spec, no secret
 
@@ -86,6 +87,8 @@ def build(
     for name, entry in config.accounts.items():
         settings = entry.settings
         sandboxed = settings.sandboxed
+        if sandboxed:
+            settings = settings.with_own_credentials(credential_maker(keys[0], name))
         url = sandbox_url(local_origin, name) if sandboxed else settings.url.rstrip("/")
         bridge = kinds[entry.kind](settings, BridgeContext(name=name, texts=texts, url=url))
         accounts[name] = Account(

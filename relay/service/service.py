@@ -21,7 +21,7 @@ from typing import Any
 from hiredis import ReplyError
 
 from relay.config.load import Config
-from relay.contract import Bridge, Check, Http, Probing, Provisioning, Reclaiming, Sandbox, SandboxOptions
+from relay.contract import Bridge, Check, Http, Probing, Provisioning, Reclaiming, Sandbox
 from relay.contract.errors import RelayError, StoreUnavailable
 from relay.contract.model import AccountWarning, Attachment, Outcome
 from relay.inbound.contact_lookup import ContactLookup
@@ -44,6 +44,7 @@ from relay.service.announcer import Announcer
 from relay.service.pollers import Pollers
 from relay.service.reply_windows import LOOK_EVERY_S, ReplyWindowWatch
 from relay.service.resumer import Resumer
+from relay.service.sandboxes import addresses_of, mounted
 from relay.store.records import Breaker, Finished, Head
 from relay.store.server.address import StoreAddress
 from relay.store.server.checks import check_store
@@ -122,6 +123,7 @@ class Service:
         self._tasks: set[asyncio.Task[None]] = set()
         self._worker_tasks: set[asyncio.Task[None]] = set()
         self._front: Front | None = None
+        self._sandbox_fetcher: Fetcher | None = None
         self._embedded: EmbeddedStore | None = None
         self._bell: Any = None
         self._socket: socket.socket | None = None
@@ -165,7 +167,7 @@ class Service:
         self.fetcher = Fetcher(
             self.media.incoming,
             # Files of customers in our own sandboxes are on this very server.
-            allow_private=[origin] if any(c.settings.sandboxed for c in self.accounts.by_name.values()) else (),
+            allow_private=addresses_of(self.accounts, origin),
             timeout_s=config.media.fetch_timeout,
         )
         self._build_senders()
@@ -254,16 +256,9 @@ class Service:
             max_body=config.max_body,
             spool=self.media.incoming,
         )
-        for connection in self.accounts.by_name.values():
-            if connection.settings.sandboxed:
-                self.sandboxes[connection.name] = connection.bridge.sandbox(
-                    SandboxOptions(
-                        name=connection.name,
-                        base_url=connection.bridge.context.url,
-                        settings=connection.settings,
-                        hooks=connection.hooks(),
-                    )
-                )
+        self.sandboxes, self._sandbox_fetcher = mounted(
+            self.accounts, self.media.incoming, origin, config.base_url, config.media.fetch_timeout
+        )
         metrics_token: str | None = None
         if not config.metrics.public:
             metrics_token = config.metrics.token.get_secret_value() if config.metrics.token else ""
@@ -421,6 +416,8 @@ class Service:
             await sender.close()
         if hasattr(self, "fetcher"):
             await self.fetcher.close()
+        if self._sandbox_fetcher is not None:
+            await self._sandbox_fetcher.close()
         if self._bell is not None:
             await self._bell.stop()
         if hasattr(self, "store"):
