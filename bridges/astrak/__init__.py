@@ -197,6 +197,6 @@ class AstrakBridge(Bridge[AstrakSettings]):
 
     @classmethod
     def sandbox(cls, options: SandboxOptions) -> Sandbox:
-        from bridges.astrak.sandbox import build  # noqa: PLC0415 - a relay without sandboxes never loads it
+        from bridges.astrak.sandbox.app import build  # noqa: PLC0415 - a relay without sandboxes never loads it
 
         return build(options)

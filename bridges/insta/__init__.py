@@ -56,7 +56,7 @@ class InstaBridge(Bridge[InstaSettings]):
 
     @classmethod
     def sandbox(cls, options: SandboxOptions) -> Sandbox:
-        from bridges.insta.sandbox import insta_sandbox  # noqa: PLC0415 - a relay without sandboxes never loads it
+        from bridges.insta.sandbox.app import insta_sandbox  # noqa: PLC0415 - a relay without sandboxes never loads it
 
         return insta_sandbox(options)
 

@@ -71,6 +71,6 @@ class OperatorBridge(Bridge[OperatorSettings]):
 
     @classmethod
     def sandbox(cls, options: SandboxOptions) -> Sandbox:
-        from bridges.operator.sandbox import build  # noqa: PLC0415 - a relay without sandboxes never loads it
+        from bridges.operator.sandbox.app import build  # noqa: PLC0415 - a relay without sandboxes never loads it
 
         return build(options)

@@ -120,6 +120,6 @@ class TeamBridge(Bridge[TeamSettings]):
 
     @classmethod
     def sandbox(cls, options: SandboxOptions) -> Sandbox:
-        from bridges.team.sandbox import build_sandbox  # noqa: PLC0415 -- only deployments with a sandbox load it
+        from bridges.team.sandbox.app import build_sandbox  # noqa: PLC0415 -- only deployments with a sandbox load it
 
         return build_sandbox(options)

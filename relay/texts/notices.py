@@ -126,4 +126,18 @@ NOTICES: Mapping[str, Notice] = {
     "other_account": Notice(
         "a token suddenly belongs to somebody else", {"account": "shop", "expected": "47367670531", "found": "12345"}
     ),
+    # --- alarms, for the people who run the relay; counts and minutes are numbers
+    "alarm_credentials": Notice("a key is refused", {"account": "shop", "words": "no active channels", "count": 3}),
+    "alarm_failing": Notice(
+        "nothing gets through", {"account": "shop", "words": "HTTP 503", "count": 3, "minutes": 12}
+    ),
+    "alarm_dead_letter": Notice("given up", {"count": 3}),
+    "alarm_backlog": Notice("nobody sends", {"account": "shop", "count": 3, "minutes": 12}),
+    "alarm_orphaned": Notice("waits for an account that was taken out", {"account": "shop", "count": 3}),
+    "alarm_store": Notice("the store is away; words is a sentence", {"words": "It does not answer."}),
+    "alarm_history": Notice("the history is behind; words is a sentence", {"words": "The database is away."}),
+    "alarm_disk": Notice("data_dir is nearly full", {"free_mb": 120}),
+    "alarm_certificate": Notice("of public_url", {"days": 5}),
+    "alarm_hook_secret": Notice("somebody's hooks come with another secret", {"account": "shop", "count": 3}),
+    "alarm_over": Notice("an alarm is over; what: its sentence", {"what": "The account shop refuses our key."}),
 }

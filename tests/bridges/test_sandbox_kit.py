@@ -85,7 +85,7 @@ async def test_the_page_is_a_shell_without_inline_code_and_its_files_are_found_u
     script = await client.get("/sandbox/far/_sandbox/static/kit.js")
     assert (css.status, css.content_type) == (200, "text/css")
     assert (script.status, script.content_type) == (200, "text/javascript")
-    assert (await client.get("/sandbox/far/_sandbox/static/..%2fsandbox_kit.py")).status == 404
+    assert (await client.get("/sandbox/far/_sandbox/static/..%2fkit.py")).status == 404
 
 
 async def test_actions_change_the_state_tell_the_pages_and_say_no_in_a_sentence(client, far):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import aiohttp
+import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -65,7 +66,7 @@ from relay.texts.refusals import reasons
 from relay.texts.templates import Templates
 
 AnyBridge = type[Bridge[Any]]
-FILES = ("spec.py", "settings.py", "inbound.py", "outbound.py", "client.py", "sandbox.py")
+FILES = ("spec.py", "settings.py", "inbound.py", "outbound.py", "client.py", "sandbox/app.py")
 # What a message may hold; of the rest (reports, deleting) nothing said means that there is none.
 CARRIED = (Feature.TEXT, Feature.IMAGE, Feature.VIDEO, Feature.AUDIO, Feature.FILE, Feature.OPTIONS)
 CANARY = "CANARY0secret0"
@@ -255,14 +256,14 @@ types_of_bodies = st.sampled_from(
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """Every string in a dataclass, tuple or plain value."""
+    """Every string in a value, tuple or plain string."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, tuple | list):
         for item in value:
             yield from texts_in(item)
-    elif hasattr(value, "__dataclass_fields__"):
-        for name in value.__dataclass_fields__:
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
             yield from texts_in(getattr(value, name))
 
 

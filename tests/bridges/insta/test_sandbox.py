@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bridges.insta.sample_files import film, photo, sample, sniff, voice
-from bridges.insta.sandbox_models import Switches
+from bridges.insta.sandbox.models import Switches
+from bridges.insta.sandbox.sample_files import film, photo, sample, sniff, voice
 from relay.contract.errors import MalformedPayload
 from relay.contract.model import Incoming, MediaKind, Report, Verdict
 from tests.bridges.insta.conftest import FarSide, answer, start_far_side

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from bridges.team import TeamBridge
 from bridges.team.client import Target, TeamClient
-from bridges.team.sandbox import TeamSandbox
+from bridges.team.sandbox.app import TeamSandbox
 from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, SANDBOX_TOKEN, TeamSettings
 from relay.contract import RawRequest, SandboxOptions
 from tests.bridges.support import SessionHttp, context

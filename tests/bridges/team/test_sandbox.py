@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 
 from bridges.sandbox_kit import Ids
-from bridges.team import sandbox_world
 from bridges.team.client import Target, TeamClient
+from bridges.team.sandbox import world as sandbox_world
 from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, SANDBOX_TOKEN
 from bridges.team.shapes import Device
 from relay.contract import RawRequest

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from aiohttp import web
 from pydantic import Field
 
 from bridges.sandbox_kit import ActionError, ActionModel, HookCall
-from bridges.team.sandbox_answers import No, read_fields
-from bridges.team.sandbox_shapes import display_name
-from bridges.team.sandbox_world import Integration, Member, Message, Team, stamp
+from bridges.team.sandbox.answers import No, read_fields
+from bridges.team.sandbox.server import TeamServer
+from bridges.team.sandbox.shapes import display_name
+from bridges.team.sandbox.world import Integration, Member, Message, Team, stamp
 from bridges.team.settings import split_keys
-
-if TYPE_CHECKING:
-    from bridges.team.sandbox import TeamSandbox
 
 SHOWN_PER_CHAT = 300
 TRUE = frozenset({"1", "true", "on", "yes"})
@@ -80,10 +78,10 @@ class RawHook(ActionModel):
 
 
 class GroupChat:
-    def __init__(self, sandbox: TeamSandbox) -> None:
-        self.sandbox = sandbox
-        self.kit = sandbox.kit
-        self.world = sandbox.world
+    def __init__(self, server: TeamServer) -> None:
+        self.server = server
+        self.kit = server.kit
+        self.world = server.world
         action = self.kit.action
         action("say", Say, self.say)
         action("add_person", AddPerson, self.add_person)
@@ -107,7 +105,7 @@ class GroupChat:
             text = text.replace("\\n", "\n")
         if not text.strip():
             raise No("INVALID_DATA", "message is required", details={"message": "required"})
-        if len(text) > self.sandbox.switches.max_message_length:
+        if len(text) > self.server.switches.max_message_length:
             raise No("INVALID_DATA", "message is too long", details={"message": "too long"})
         message_id = uuid_of(fields["message_id"]) if fields.get("message_id") else ""
         for team, one in targets:
@@ -124,10 +122,10 @@ class GroupChat:
                 important=fields.get("important", "").lower() in TRUE,
                 silently=fields.get("silently", "").lower() in TRUE,
             )
-        switches = self.sandbox.switches
+        switches = self.server.switches
         if switches.lost_answers > 0:
             self.kit.change_switches({"lost_answers": switches.lost_answers - 1})
-            return self.sandbox.lost_answer()
+            return self.server.lost_answer()
         return None
 
     def _target(self, key: str) -> tuple[Team, Integration]:
@@ -147,7 +145,7 @@ class GroupChat:
             team=team.uid, chat=chat, chat_type=chat_type, text=text.replace("\r", ""), **fields
         )
         self.kit.hub.publish("message", shown(message))
-        if message.by != "integration" or self.sandbox.switches.echo:
+        if message.by != "integration" or self.server.switches.echo:
             self.tell(team, message)
         return message
 
@@ -168,7 +166,7 @@ class GroupChat:
             "sender_display_name": message.sender_name,
             "text": message.text,
         }
-        switches = self.sandbox.switches
+        switches = self.server.switches
         if switches.extra_field:
             fields["new_in_some_release"] = "1"
         for one in team.integrations.values():
@@ -184,7 +182,7 @@ class GroupChat:
                     )
 
     def hook(self, one: Integration, fields: dict[str, str], *, label: str, lane: str = "") -> HookCall:
-        return hook_call(one.webhook_url, one.key, fields, self.sandbox.switches.encoding, label=label, lane=lane)
+        return hook_call(one.webhook_url, one.key, fields, self.server.switches.encoding, label=label, lane=lane)
 
     # the page's actions
 

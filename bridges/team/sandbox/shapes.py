@@ -7,7 +7,7 @@ import html
 from typing import Any
 from urllib.parse import quote
 
-from bridges.team.sandbox_world import (
+from bridges.team.sandbox.world import (
     UPDATE_AGE_S,
     UPLOADS_LIMIT,
     Device,

@@ -187,7 +187,7 @@ class Panel:
             switches=Switches(),
             state=self.state,
             reset=self.reset,
-            page_dir=Path(__file__).parent / "sandbox_page",
+            page_dir=Path(__file__).parent / "page",
             max_body=MAX_BODY,
         )
         self.kit.action("answer", AnswerUser, self.answer)

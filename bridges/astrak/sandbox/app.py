@@ -194,7 +194,7 @@ class Messenger:
             switches=Switches(),
             state=self.state,
             reset=self.reset,
-            page_dir=Path(__file__).parent / "sandbox_page",
+            page_dir=Path(__file__).parent / "page",
         )
         seeded = hashlib.sha256(f"{options.name}/{options.seed}".encode()).digest()
         self._signing_key = os.urandom(32) if options.seed is None else seeded

@@ -9,8 +9,8 @@ import warnings
 import qrcode
 from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
-from bridges.team.sandbox_answers import No
-from bridges.team.sandbox_world import Picture
+from bridges.team.sandbox.answers import No
+from bridges.team.sandbox.world import Picture
 
 LARGE_HEIGHT = 1024  # pixels; Team API v3, icons: lg
 SMALL_SIDE = 256  # pixels; Team API v3, icons: sm, a square

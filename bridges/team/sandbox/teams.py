@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from aiohttp import web
 
 from bridges.team.phone import BadPhone, normalise_phone
-from bridges.team.sandbox_answers import No, flag_of, read_object, text_of
-from bridges.team.sandbox_group import uuid_of
-from bridges.team.sandbox_pictures import make_icons, qr_png
-from bridges.team.sandbox_shapes import (
+from bridges.team.sandbox.answers import No, flag_of, read_object, text_of
+from bridges.team.sandbox.group import GroupChat, uuid_of
+from bridges.team.sandbox.pictures import make_icons, qr_png
+from bridges.team.sandbox.server import TeamServer
+from bridges.team.sandbox.shapes import (
     STATUSES,
     display_name,
     integration_json,
@@ -27,10 +28,7 @@ from bridges.team.sandbox_shapes import (
     team_json,
     usage_json,
 )
-from bridges.team.sandbox_world import UPDATE_AGE_S, Integration, Invitation, Member, Team, remember
-
-if TYPE_CHECKING:
-    from bridges.team.sandbox import TeamSandbox
+from bridges.team.sandbox.world import UPDATE_AGE_S, Integration, Invitation, Member, Team, remember
 
 CONTACTS_PER_TEAM = 1000
 KINDS = ("raw", "sentry", "bitbucket")
@@ -40,12 +38,13 @@ AsMember = Callable[[web.Request, Team, Member], Awaitable[Any]]
 
 
 class TeamMethods:
-    def __init__(self, sandbox: TeamSandbox) -> None:
-        self.sandbox = sandbox
-        self.world = sandbox.world
-        sandbox.route("POST", "/api/v3/teams", self.post_team)
-        sandbox.route("GET", "/api/v3/teams", self.get_teams)
-        sandbox.route("POST", "/api/v3/teams/join", self.join)
+    def __init__(self, server: TeamServer, group: GroupChat) -> None:
+        self.server = server
+        self.group = group
+        self.world = server.world
+        server.route("POST", "/api/v3/teams", self.post_team)
+        server.route("GET", "/api/v3/teams", self.get_teams)
+        server.route("POST", "/api/v3/teams/join", self.join)
         for method, path, handler in (
             ("GET", "", self.get_team),
             ("PUT", "", self.put_team),
@@ -65,12 +64,12 @@ class TeamMethods:
             ("GET", "/usage", self.get_usage),
             ("POST", "/ws/{event}", self.post_event),
         ):
-            sandbox.route(method, "/api/v3/teams/{team_uid}" + path, self.as_member(handler))
-        sandbox.route("GET", "/api/v4/teams/{team_uid}/groups", self.as_member(self.get_groups))
+            server.route(method, "/api/v3/teams/{team_uid}" + path, self.as_member(handler))
+        server.route("GET", "/api/v4/teams/{team_uid}/groups", self.as_member(self.get_groups))
 
     def as_member(self, handler: AsMember) -> Callable[[web.Request], Awaitable[Any]]:
         async def call(request: web.Request) -> Any:
-            user = self.sandbox.user_of(request)
+            user = self.server.user_of(request)
             try:
                 uid = str(UUID(request.match_info["team_uid"]))
             except ValueError:
@@ -90,7 +89,7 @@ class TeamMethods:
     # teams
 
     async def post_team(self, request: web.Request) -> Any:
-        user = self.sandbox.user_of(request)
+        user = self.server.user_of(request)
         body = await read_object(request)
         name = text_of(body, "name", required=True, limit=200)
         contacts = body.get("contacts") or []
@@ -104,7 +103,7 @@ class TeamMethods:
             other.family_name = other.family_name or fields["family_name"]
             if other is not user:
                 self.world.join(team, other, status=fields["status"], role=fields["role"])
-        return team_json(self.sandbox.base_url, team, self.world.join(team, user, status="owner"), with_contacts=True)
+        return team_json(self.server.base_url, team, self.world.join(team, user, status="owner"), with_contacts=True)
 
     def _contact(self, contact: Any) -> dict[str, str]:
         if not isinstance(contact, dict):
@@ -120,24 +119,24 @@ class TeamMethods:
         return fields
 
     async def get_teams(self, request: web.Request) -> Any:
-        user = self.sandbox.user_of(request)
-        return [team_json(self.sandbox.base_url, team, team.members[user.phone]) for team in self.world.teams_of(user)]
+        user = self.server.user_of(request)
+        return [team_json(self.server.base_url, team, team.members[user.phone]) for team in self.world.teams_of(user)]
 
     async def get_team(self, _: web.Request, team: Team, member: Member) -> Any:
-        return team_json(self.sandbox.base_url, team, member)
+        return team_json(self.server.base_url, team, member)
 
     async def put_team(self, request: web.Request, team: Team, member: Member) -> Any:
         need_admin(member)
         team.name = text_of(await read_object(request), "name", required=True, limit=200)
-        self.sandbox.group.set_up_changed()
-        return team_json(self.sandbox.base_url, team, member)
+        self.group.set_up_changed()
+        return team_json(self.server.base_url, team, member)
 
     async def delete_team(self, _: web.Request, team: Team, member: Member) -> Any:
         """Nothing is deleted: the team becomes an archive (facts 1.3)."""
         if member.status != "owner":
             raise No("ACCESS_DENIED", "Only its owner may delete a team.")
         team.is_archive = True
-        return team_json(self.sandbox.base_url, team, member)
+        return team_json(self.server.base_url, team, member)
 
     async def get_usage(self, _: web.Request, team: Team, member: Member) -> Any:
         return usage_json(self.world, team)
@@ -163,19 +162,19 @@ class TeamMethods:
             "webhook_url": hook_of(body),
         }
         one = self.world.new_integration(team, group_of(team, body), kind=kind, **fields)
-        self.sandbox.group.set_up_changed()
-        return integration_json(self.sandbox.base_url, one)
+        self.group.set_up_changed()
+        return integration_json(self.server.base_url, one)
 
     async def get_integrations(self, _: web.Request, team: Team, member: Member) -> Any:
         need_admin(member)
         return {
-            "integrations": [integration_json(self.sandbox.base_url, one) for one in team.integrations.values()],
+            "integrations": [integration_json(self.server.base_url, one) for one in team.integrations.values()],
             "kinds": kinds_json(),
         }
 
     async def get_integration(self, request: web.Request, team: Team, member: Member) -> Any:
         need_admin(member)
-        return integration_json(self.sandbox.base_url, integration_of(request, team))
+        return integration_json(self.server.base_url, integration_of(request, team))
 
     async def put_integration(self, request: web.Request, team: Team, member: Member) -> Any:
         """The named fields only; the webhook's address flat, or as `form` shows it (facts 1.8)."""
@@ -190,13 +189,13 @@ class TeamMethods:
         }
         for name, value in changes.items():
             setattr(one, name, value)
-        self.sandbox.group.set_up_changed()
-        return integration_json(self.sandbox.base_url, one)
+        self.group.set_up_changed()
+        return integration_json(self.server.base_url, one)
 
     async def delete_integration(self, request: web.Request, team: Team, member: Member) -> Any:
         need_admin(member)
         del team.integrations[integration_of(request, team).uid]
-        self.sandbox.group.set_up_changed()
+        self.group.set_up_changed()
 
     # invitations
 
@@ -205,37 +204,37 @@ class TeamMethods:
         await read_object(request)
         one = Invitation(self.world.ids.uuid(), self.world.secret(27), self.world.now())
         remember(team.invitations, one.uid, one)
-        self.sandbox.group.set_up_changed()
-        return invitation_json(self.sandbox.base_url, team, one)
+        self.group.set_up_changed()
+        return invitation_json(self.server.base_url, team, one)
 
     async def get_invitations(self, _: web.Request, team: Team, member: Member) -> Any:
         need_admin(member)
-        return [invitation_json(self.sandbox.base_url, team, one) for one in team.invitations.values()]
+        return [invitation_json(self.server.base_url, team, one) for one in team.invitations.values()]
 
     async def get_invitation(self, request: web.Request, team: Team, member: Member) -> Any:
         need_admin(member)
-        return invitation_json(self.sandbox.base_url, team, invitation_of(request, team))
+        return invitation_json(self.server.base_url, team, invitation_of(request, team))
 
     async def delete_invitation(self, request: web.Request, team: Team, member: Member) -> Any:
         need_admin(member)
         del team.invitations[invitation_of(request, team).uid]
-        self.sandbox.group.set_up_changed()
+        self.group.set_up_changed()
 
     async def get_invitation_png(self, request: web.Request, team: Team, member: Member) -> Any:
         token = request.match_info["token"]
         if not any(one.token == token for one in team.invitations.values()):
             raise No("NOT_FOUND", "There is no such invitation.")
-        host = urlsplit(self.sandbox.base_url).netloc
+        host = urlsplit(self.server.base_url).netloc
         return web.Response(body=qr_png(f"otv://qr-join/{host}/{token}"), content_type="image/png")
 
     async def join(self, request: web.Request) -> Any:
-        user = self.sandbox.user_of(request)
+        user = self.server.user_of(request)
         token = text_of(await read_object(request), "token", required=True, limit=100)
         for team in self.world.teams.values():
             if not team.is_archive and any(one.token == token for one in team.invitations.values()):
                 member = self.world.join(team, user, invited=True)
-                self.sandbox.group.set_up_changed()
-                return team_json(self.sandbox.base_url, team, member)
+                self.group.set_up_changed()
+                return team_json(self.server.base_url, team, member)
         raise No("INVALID_DATA", "This invitation is not valid any more.", details={"token": "unknown"})
 
     # icons
@@ -253,12 +252,12 @@ class TeamMethods:
         body = file.file.read()
         team.picture = await asyncio.to_thread(make_icons, body)
         self.world.note_upload(team, len(body))
-        return team_icons(self.sandbox.base_url, team)
+        return team_icons(self.server.base_url, team)
 
     async def delete_icon(self, _: web.Request, team: Team, member: Member) -> Any:
         need_admin(member)
         team.picture = None
-        return team_icons(self.sandbox.base_url, team)
+        return team_icons(self.server.base_url, team)
 
     # events
 
@@ -278,7 +277,7 @@ class TeamMethods:
         content = body.get("content")
         if not isinstance(content, dict):
             raise No("INVALID_DATA", "content: is required", details={"content": "required"})
-        limit = self.sandbox.switches.max_message_length
+        limit = self.server.switches.max_message_length
         text = text_of(content, "text", required=True, limit=limit)
         if content.get("type", "plain") != "plain":
             raise No("INVALID_DATA", "Only plain messages can be sent.", details={"content.type": "unknown"})
@@ -294,9 +293,9 @@ class TeamMethods:
                 if self.world.now() > known.created + UPDATE_AGE_S:
                     raise No("ACCESS_DENIED", "This message is too old to be changed.")
                 known.text, known.edited = text, True
-                self.sandbox.group.changed(known)
+                self.group.changed(known)
             return message_json(known)
-        message = self.sandbox.group.post(
+        message = self.group.post(
             team, to, text, sender=member.jid, sender_name=display_name(member.user), by="api", message_id=message_id
         )
         return message_json(message)
@@ -308,7 +307,7 @@ class TeamMethods:
         if message.sender != member.jid and not is_admin(member):
             raise No("ACCESS_DENIED", "This message is somebody else's.")
         message.deleted = True
-        self.sandbox.group.changed(message)
+        self.group.changed(message)
         return message_json(message)
 
 

@@ -34,8 +34,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 from aiohttp import web
 
-from bridges.insta import sample_files
-from bridges.insta.sandbox_models import (
+from bridges.insta.sandbox import sample_files
+from bridges.insta.sandbox.models import (
     NewCustomer,
     Open,
     Raw,
@@ -117,7 +117,7 @@ class InstaSandbox:
             switches=Switches(),
             state=self.state,
             reset=self.begin,
-            page_dir=Path(__file__).parent / "sandbox_page",
+            page_dir=Path(__file__).parent / "page",
         )
         self.switches: Switches = self.kit.switches
         self.hub, self.ids, self.hooks = self.kit.hub, self.kit.ids, self.kit.hooks

@@ -6,20 +6,19 @@ import hmac
 import json
 import re
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
 from bridges.sandbox_kit import json_response
 from bridges.team.phone import BadPhone, normalise_phone
-from bridges.team.sandbox_answers import COOKIE, No, flag_of, read_object, text_of
-from bridges.team.sandbox_pictures import qr_png
-from bridges.team.sandbox_shapes import device_json, me_json
-from bridges.team.sandbox_world import QR_VALID_S, SMS_CODE_DIGITS, Device, User, stamp
-
-if TYPE_CHECKING:
-    from bridges.team.sandbox import TeamSandbox
+from bridges.team.sandbox.answers import COOKIE, No, flag_of, read_object, text_of
+from bridges.team.sandbox.group import GroupChat
+from bridges.team.sandbox.pictures import qr_png
+from bridges.team.sandbox.server import TeamServer
+from bridges.team.sandbox.shapes import device_json, me_json
+from bridges.team.sandbox.world import QR_VALID_S, SMS_CODE_DIGITS, Device, User, stamp
 
 UI_SETTINGS_BYTES = 16_000  # Team API v3, PUT ui-settings
 DEVICES_PER_USER = 100
@@ -31,18 +30,19 @@ AsUser = Callable[[web.Request, User], Awaitable[Any]]
 
 
 class LoginMethods:
-    def __init__(self, sandbox: TeamSandbox) -> None:
-        self.sandbox = sandbox
-        self.world = sandbox.world
+    def __init__(self, server: TeamServer, group: GroupChat) -> None:
+        self.server = server
+        self.group = group
+        self.world = server.world
         for version in ("/api/v3/sms-login", "/api/v4/auth/sms/send-code"):  # v4: facts 1.1
-            sandbox.route("POST", version, self.sms_login)
+            server.route("POST", version, self.sms_login)
         for version in ("/api/v3/sms-auth", "/api/v4/auth/sms/get-token"):
-            sandbox.route("POST", version, self.sms_auth)
-        sandbox.route("POST", "/api/v3/sms-cookieauth", self.sms_cookieauth)
-        sandbox.route("GET", "/api/v3/qr-login.png", self.as_user(self.qr_login))
-        sandbox.route("POST", "/api/v3/qr-auth", self.qr_auth)
+            server.route("POST", version, self.sms_auth)
+        server.route("POST", "/api/v3/sms-cookieauth", self.sms_cookieauth)
+        server.route("GET", "/api/v3/qr-login.png", self.as_user(self.qr_login))
+        server.route("POST", "/api/v3/qr-auth", self.qr_auth)
         for method in ("POST", "GET"):
-            sandbox.route(method, "/api/v3/cookieauth-logout", self.cookieauth_logout)
+            server.route(method, "/api/v3/cookieauth-logout", self.cookieauth_logout)
         for method, path, handler in (
             ("GET", "/me", self.me),
             ("GET", "/ui-settings", self.get_ui_settings),
@@ -55,12 +55,12 @@ class LoginMethods:
             ("GET", "/devices/{device_id}/address-book", self.get_address_book),
             ("PUT", "/devices/{device_id}/address-book", self.put_address_book),
         ):
-            sandbox.route(method, f"/api/v3{path}", self.as_user(handler))
-        sandbox.kit.app.router.add_get("/_sandbox/qr/{token}.png", self.qr_picture)
+            server.route(method, f"/api/v3{path}", self.as_user(handler))
+        server.kit.app.router.add_get("/_sandbox/qr/{token}.png", self.qr_picture)
 
     def as_user(self, handler: AsUser) -> Callable[[web.Request], Awaitable[Any]]:
         async def call(request: web.Request) -> Any:
-            return await handler(request, self.sandbox.user_of(request))
+            return await handler(request, self.server.user_of(request))
 
         return call
 
@@ -69,7 +69,7 @@ class LoginMethods:
     async def sms_login(self, request: web.Request) -> Any:
         phone = phone_of(await read_object(request))
         code = self.world.new_sms(phone)
-        self.sandbox.group.set_up_changed()
+        self.group.set_up_changed()
         return {"code_length": SMS_CODE_DIGITS, "code_valid_until": stamp(code.until), "phone": phone}
 
     async def sms_auth(self, request: web.Request) -> Any:
@@ -79,12 +79,12 @@ class LoginMethods:
         if device_id:
             save_device(user, device_id, body)
         token = self.world.new_token(user, device_id)
-        return {"me": me_json(self.world, self.sandbox.base_url, user), "token": token}
+        return {"me": me_json(self.world, self.server.base_url, user), "token": token}
 
     async def sms_cookieauth(self, request: web.Request) -> Any:
         user = self._by_code(await read_object(request))
         response = json_response(
-            {"_time": "1 ms", "ok": True, "result": {"me": me_json(self.world, self.sandbox.base_url, user)}}
+            {"_time": "1 ms", "ok": True, "result": {"me": me_json(self.world, self.server.base_url, user)}}
         )
         response.set_cookie(COOKIE, self.world.new_cookie(user), httponly=True, samesite="Lax")
         return response
@@ -101,7 +101,7 @@ class LoginMethods:
             raise No("INVALID_DATA", "The code is wrong.", details={"code": "wrong code"})
         del self.world.sms[phone]
         user = self.world.user(phone)
-        self.sandbox.group.set_up_changed()
+        self.group.set_up_changed()
         return user
 
     # QR
@@ -112,14 +112,14 @@ class LoginMethods:
         if value and not _TEMP_TOKEN.fullmatch(value):
             raise No("INVALID_DATA", "value has strange characters.", details={"value": "bad value"})
         code = self.world.new_qr(user, value)
-        self.sandbox.group.set_up_changed()
+        self.group.set_up_changed()
         url = self._qr_url(code.token)
         if request.query.get("debug"):
             return {"lifetime_sec": int(QR_VALID_S), "url": url}
         return web.Response(body=qr_png(url), content_type="image/png", headers={"Cache-Control": "no-store"})
 
     def _qr_url(self, token: str) -> str:
-        return f"otv://qr-login/{quote(urlsplit(self.sandbox.base_url).netloc, safe='')}/{token}"
+        return f"otv://qr-login/{quote(urlsplit(self.server.base_url).netloc, safe='')}/{token}"
 
     async def qr_picture(self, request: web.Request) -> web.Response:
         """The picture for the sandbox's page."""
@@ -141,9 +141,9 @@ class LoginMethods:
         device_id = text_of(body, "device_id", limit=200)
         if device_id:
             save_device(code.user, device_id, body)
-        self.sandbox.group.set_up_changed()
+        self.group.set_up_changed()
         return {
-            "me": me_json(self.world, self.sandbox.base_url, code.user),
+            "me": me_json(self.world, self.server.base_url, code.user),
             "token": self.world.new_token(code.user, device_id),
         }
 
@@ -156,7 +156,7 @@ class LoginMethods:
     # oneself
 
     async def me(self, _: web.Request, user: User) -> Any:
-        return me_json(self.world, self.sandbox.base_url, user)
+        return me_json(self.world, self.server.base_url, user)
 
     async def get_ui_settings(self, _: web.Request, user: User) -> Any:
         return user.ui_settings

@@ -1,0 +1,1 @@
+"""The other side of `astrak`, as a real application with a page."""

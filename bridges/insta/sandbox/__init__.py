@@ -1,0 +1,1 @@
+"""The other side of `insta`, as a real application with a page."""

@@ -1,0 +1,1 @@
+"""The other side of `operator`, as a real application with a page."""

@@ -1,0 +1,66 @@
+"""Alarms as Standard Webhooks: signed, retried by the caller, recognisable by `webhook-id`.
+
+Source: the Standard Webhooks specification, "Verifying webhook authenticity": the signed content is
+`<id>.<timestamp>.<body>`, the secret is the base64 behind `whsec_`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from relay.contract import Http
+from relay.contract.model import OutboundRequest
+from relay.contract.responses import bare_address
+
+PREFIX = "whsec_"
+SECRET_BYTES = range(24, 65)  # what the specification allows
+
+
+def secret_bytes(secret: str) -> bytes:
+    """The key behind `whsec_<base64>`. Raises ValueError with a sentence."""
+    text = secret.removeprefix(PREFIX)
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("expected whsec_ and base64, such as `openssl rand -base64 32` makes") from None
+    if len(key) not in SECRET_BYTES:
+        raise ValueError(f"the base64 behind whsec_ holds {len(key)} bytes; expected 24 to 64")
+    return key
+
+
+def signed(key: bytes, message_id: str, at: int, body: bytes) -> str:
+    """The header `webhook-signature` of a body; `at` in seconds since the epoch."""
+    digest = hmac.digest(key, b"%b.%d.%b" % (message_id.encode(), at, body), hashlib.sha256)
+    return "v1," + base64.b64encode(digest).decode("ascii")
+
+
+def request(url: str, key: bytes, *, message_id: str, at: int, kind: str, data: Mapping[str, Any]) -> OutboundRequest:
+    """One event, described. `kind`: `alarm.raised` or `alarm.over`; `at`: seconds since the epoch."""
+    moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    body = orjson.dumps({"type": kind, "timestamp": moment, "data": data})
+    return OutboundRequest(
+        method="POST",
+        url=url,
+        safe_url=bare_address(url),
+        headers=(
+            ("webhook-id", message_id),
+            ("webhook-timestamp", str(at)),
+            ("webhook-signature", signed(key, message_id, at, body)),
+        ),
+        body=body,
+        content_type="application/json",
+    )
+
+
+async def post(http: Http, described: OutboundRequest) -> bool:
+    """Whether it was taken: any 2xx is. Raises SendError where no answer came."""
+    response = await http(described)
+    return 200 <= response.status < 300
