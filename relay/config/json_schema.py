@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from relay.config import names
-from relay.config.settings import Settings
+from relay.config.settings import PANEL, PanelDesk, Settings
 from relay.contract import BridgeSpec
 from relay.contract.durations import format_duration
 from relay.contract.model import Role
@@ -35,6 +35,9 @@ def json_schema(kinds: Iterable[BridgeSpec]) -> dict[str, Any]:
         name = f"{spec.role.value}-{spec.kind}"
         definitions[name] = settings
         groups[spec.role].append(name)
+    own = PanelDesk.model_json_schema()
+    definitions["desk-" + PANEL] = own | {"properties": own["properties"] | {"kind": {"const": PANEL}}}
+    groups[Role.DESK].append("desk-" + PANEL)
     for role, group in ((Role.CHANNEL, "channels"), (Role.DESK, "desks")):
         schema["properties"][group] = _accounts(schema["properties"][group], groups[role], definitions)
     schema["properties"]["store"]["default"] = str(Settings.model_fields["store"].default)
@@ -57,7 +60,7 @@ def _accounts(group: dict[str, Any], refs: list[str], definitions: dict[str, Any
         "propertyNames": {"pattern": names.PATTERN, "not": {"enum": list(names.RESERVED)}},
         "additionalProperties": {
             "type": "object",
-            "required": ["kind", "url"],
+            "required": ["kind"],
             "properties": {"kind": {"enum": allowed}},
             "allOf": [
                 {

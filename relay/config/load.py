@@ -19,7 +19,7 @@ from relay.config import document, names
 from relay.config.complaints import complain_all
 from relay.config.document import MAKE_A_KEY, Document, KeyPath, Node
 from relay.config.masking import masked
-from relay.config.settings import Settings
+from relay.config.settings import PANEL, PanelDesk, Settings
 from relay.config.suggestions import hint, listed, quoted
 from relay.contract import BridgeSettings, BridgeSpec
 from relay.contract.errors import ConfigError, Problem
@@ -46,9 +46,10 @@ class Account:
 
 
 class Config(Settings):
-    """The configuration, validated: all of `Settings`, and the accounts."""
+    """The configuration, validated: all of `Settings`, the accounts, and the relay's own desks."""
 
     accounts: Mapping[str, Account] = Field(repr=False)
+    panels: tuple[str, ...] = ()  # desks of kind `panel`, in the file's order
     path: Path  # the file it came from
     warnings: tuple[Problem, ...] = ()  # what works but is probably not meant
 
@@ -73,8 +74,12 @@ class Config(Settings):
         return tuple(a for a in self.accounts.values() if a.role is role)
 
     def desks_for(self, channel: str) -> tuple[str, ...]:
-        """The desks that get a channel's messages, in the file's order; () for a channel without a route."""
-        return next((r.desks for r in self.routes if r.channel == channel), ())
+        """The desks a channel's messages are delivered to, in the file's order; () for a channel without a route.
+
+        Panels are not among them: they show what is journalled, so nothing needs to be delivered.
+        """
+        desks = next((r.desks for r in self.routes if r.channel == channel), ())
+        return tuple(d for d in desks if d not in self.panels)
 
     def channels_for(self, desk: str) -> tuple[str, ...]:
         """The channels whose customers a desk answers."""
@@ -87,6 +92,7 @@ class Config(Settings):
         shown["public_url"] = self.base_url
         for role, group in _GROUPS.items():
             shown[group] = {a.name: masked(a.settings) for a in self.of_role(role)}
+        shown[_GROUPS[Role.DESK]] |= {name: {"kind": PANEL} for name in self.panels}
         return shown
 
 
@@ -107,7 +113,7 @@ def parse(
     base = path.absolute().parent
     doc = document.parse(text, str(path), os.environ if env is None else env, base)
     settings = _validate(doc, Settings)
-    accounts = _accounts(doc, kinds, base)
+    accounts, panels = _accounts(doc, kinds, base)
     _check_routes(doc)
     if isinstance(settings, Settings):
         _check_together(doc, settings, base)
@@ -121,7 +127,7 @@ def parse(
         known[group] = {a.name: a.kind for a in accounts.values() if a.role is role}
     known["data_dir"] = base / settings.data_dir
     known["templates_dir"] = base / settings.templates_dir if settings.templates_dir else None
-    config = Config.model_construct(**known, accounts=accounts, path=path, warnings=())
+    config = Config.model_construct(**known, accounts=accounts, panels=panels, path=path, warnings=())
     return config.model_copy(update={"warnings": tuple(_warnings(doc, config))})
 
 
@@ -157,8 +163,10 @@ def _take_as_written(doc: Document, node: Node, prefix: KeyPath, error: Validati
     return changed
 
 
-def _accounts(doc: Document, kinds: Mapping[str, BridgeSpec], base: Path) -> dict[str, Account]:
+def _accounts(doc: Document, kinds: Mapping[str, BridgeSpec], base: Path) -> tuple[dict[str, Account], tuple[str, ...]]:
+    """The accounts at outside systems by name, and the names of the relay's own desks."""
     accounts: dict[str, Account] = {}
+    panels: list[str] = []
     for role, group in _GROUPS.items():
         node = doc.root.get(group)
         for name, below in (node.value if node and isinstance(node.value, dict) else {}).items():
@@ -167,10 +175,19 @@ def _accounts(doc: Document, kinds: Mapping[str, BridgeSpec], base: Path) -> dic
                 doc.add_problem(path, said)
             if role is Role.DESK and name in _names_of(doc, Role.CHANNEL):
                 doc.add_problem(path, f"the name is already taken by channels.{name}; names are unique over both")
+            if role is Role.DESK and _is_panel(below):
+                if _validate(doc, PanelDesk, path) is not None:
+                    panels.append(str(name))
+                continue
             account = _account(doc, kinds, role, path, below, base=base)
             if account is not None:
                 accounts[name] = account
-    return accounts
+    return accounts, tuple(panels)
+
+
+def _is_panel(node: Node) -> bool:
+    kind = node.get("kind") if isinstance(node.value, dict) else None
+    return kind is not None and not kind.invalid and kind.value == PANEL
 
 
 def _account(
@@ -178,6 +195,7 @@ def _account(
 ) -> Account | None:
     group, other = _GROUPS[role], next(g for r, g in _GROUPS.items() if r is not role)
     allowed = [k for k, spec in kinds.items() if spec.role is role]
+    allowed += [PANEL] if role is Role.DESK else []
     if node.invalid:
         return None
     if not isinstance(node.value, dict):
@@ -301,9 +319,9 @@ def _values(node: Node) -> list[Node]:
 def _warnings(doc: Document, config: Config) -> list[Problem]:
     """What works but is probably not meant."""
     noted = Document(doc.name, doc.root)
-    for account in config.of_role(Role.DESK):
-        if not config.channels_for(account.name):
-            noted.add_problem(("desks", account.name), "in no route: nothing will reach this desk")
+    for desk in (*(a.name for a in config.of_role(Role.DESK)), *config.panels):
+        if not config.channels_for(desk):
+            noted.add_problem(("desks", desk), "in no route: nothing will reach this desk")
     for i, key in enumerate(config.secret_key):
         if len(key.get_secret_value()) < 16:
             path: KeyPath = ("secret_key", i) if len(config.secret_key) > 1 else ("secret_key",)

@@ -149,6 +149,15 @@ class Media(Section):
     fetch_timeout: Duration = Field(default=30.0, gt=0, le=600, description="How long fetching a file may take.")
 
 
+PANEL = "panel"
+
+
+class PanelDesk(Section):
+    """A desk of the relay's own: its operator panel in the browser. Nothing to connect, so nothing to set."""
+
+    kind: Literal["panel"] = Field(description="The relay's own operator panel, at /panel.")
+
+
 def _one_or_more(value: Any) -> Any:
     if value is None or value == "":
         return ()

@@ -167,8 +167,8 @@ class Intake:
     async def tell_of_failed_report(self, delivery_id: str, words: str) -> None:
         """Tell the desk that wrote it, once, that the channel could not deliver it after all."""
         journal = await self.store.journal(delivery_id.rpartition("-")[0])
-        if journal is None or journal.kind is not Kind.ANSWER:
-            return
+        if journal is None or journal.kind is not Kind.ANSWER or journal.origin not in self.accounts.by_name:
+            return  # of an answer from the panel the panel shows the state itself
         record = next((r for r in journal.records if r.id == delivery_id), None)
         if record is None or (record.reason != "reported" and not record.replayed_as):
             return  # it died of something else, and the desk was told then; news only to who has tried again since

@@ -54,15 +54,24 @@ class Account:
 
 @dataclass(slots=True, kw_only=True)
 class Accounts:
-    """All accounts, and who is connected with whom."""
+    """All accounts, and who is connected with whom.
+
+    `panels` are the relay's own desks: they have a name and channels, so an answer can come from one, but no bridge and
+    no lane. They are no accounts, and never in `desks_of`.
+    """
 
     by_name: dict[str, Account]
-    desks_of: dict[str, tuple[str, ...]]
-    channels_of: dict[str, tuple[str, ...]]
+    desks_of: dict[str, tuple[str, ...]]  # by channel: whom its messages are delivered to
+    channels_of: dict[str, tuple[str, ...]]  # by desk, panels too
+    panels: tuple[str, ...] = ()
     kinds: dict[str, type[Bridge[Any]]] = field(default_factory=dict)
 
     def channels(self) -> list[Account]:
         return [a for a in self.by_name.values() if not a.is_desk]
+
+    def panels_of(self, channel: str) -> tuple[str, ...]:
+        """The panels that show a channel."""
+        return tuple(p for p in self.panels if channel in self.channels_of[p])
 
     def desks(self) -> list[Account]:
         return [a for a in self.by_name.values() if a.is_desk]
@@ -102,6 +111,9 @@ def build(
     return Accounts(
         by_name=accounts,
         desks_of={c: tuple(config.desks_for(c)) for c, a in accounts.items() if not a.is_desk},
-        channels_of={d: tuple(config.channels_for(d)) for d, a in accounts.items() if a.is_desk},
+        channels_of={
+            d: tuple(config.channels_for(d)) for d in (*(d for d, a in accounts.items() if a.is_desk), *config.panels)
+        },
+        panels=config.panels,
         kinds=dict(kinds),
     )

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from relay.config.load import Config
 from relay.config.masking import mask_url
-from relay.config.settings import Delivery, Growing
+from relay.config.settings import PANEL, Delivery, Growing
 from relay.contract import SANDBOX
 from relay.contract.durations import format_duration
 from relay.contract.errors import ConfigError
@@ -22,7 +22,7 @@ def deployment_map(config: Config, accounts: Accounts) -> dict[str, Any]:
     return {
         "file": str(config.path),
         "channels": [_account(c) for c in accounts.channels()],
-        "desks": [_account(d) for d in accounts.desks()],
+        "desks": [_account(d) for d in accounts.desks()] + [_panel(p, config) for p in accounts.panels],
         "routes": [{"channel": r.channel, "desks": list(r.desks)} for r in config.routes],
         "warnings": [{"where": w.where, "key": w.key, "message": w.message} for w in config.warnings],
         "settings": config.summary(),
@@ -43,6 +43,10 @@ def _account(connection: Account) -> dict[str, Any]:
         "url": mask_url(connection.settings.url),
         "hooks": connection.hooks(),
     }
+
+
+def _panel(name: str, config: Config) -> dict[str, Any]:
+    return {"name": name, "kind": PANEL, "label": "Operator panel", "url": f"{config.base_url}/panel", "hooks": {}}
 
 
 def show(found: dict[str, Any], config: Config, console: Console) -> None:

@@ -52,7 +52,7 @@ CHANGED = [
     ("kind: insta", "kind: team",
      '2: channels.shop.kind: "team" belongs under desks; under channels allowed: "insta"'),
     ("kind: operator", "kind: insta",
-     '4: desks.panel.kind: "insta" belongs under channels; under desks allowed: "operator" or "team"'),
+     '4: desks.panel.kind: "insta" belongs under channels; under desks allowed: "operator", "team" or "panel"'),
     ("kind: insta, ", "", '2: channels.shop.kind: missing: which system this is; allowed: "insta"'),
     ("kind: insta", "kind: [insta]", "2: channels.shop.kind: no kind a list; allowed: \"insta\""),
     ("{kind: operator, url: sandbox}", "operator", "4: desks.panel: found a single value; allowed is {kind: …, url: …}"),

@@ -392,3 +392,42 @@ def test_the_nearest_name(found: str, right: str):
 @given(st.text(max_size=80))
 def test_masking_an_address_never_fails(text: str):
     assert "topsecret" not in mask_url(f"https://me:topsecret@{text}") or "@" in text or "/" in text
+
+
+WITH_PANEL = GOOD.replace("desks:\n", "desks:\n  inbox: {kind: panel}\n", 1).replace("desks: [", "desks: [inbox, ", 1)
+
+
+def test_a_panel_is_a_desk_without_an_account_and_without_deliveries():
+    config = config_of(WITH_PANEL)
+    assert config.panels == ("inbox",)
+    assert "inbox" not in config.accounts
+    channel = config.routes[0].channel
+    assert "inbox" in config.routes[0].desks
+    assert "inbox" not in config.desks_for(channel)
+    assert config.channels_for("inbox") == (channel,)
+    assert config.summary()["desks"]["inbox"] == {"kind": "panel"}
+
+
+def test_a_panel_has_nothing_to_set():
+    with pytest.raises(ConfigError) as e:
+        config_of(WITH_PANEL.replace("{kind: panel}", "{kind: panel, url: https://x.example}"))
+    assert "desks.inbox.url" in str(e.value)
+
+
+def test_a_panel_is_no_channel():
+    with pytest.raises(ConfigError) as e:
+        config_of(WITH_PANEL.replace("channels:\n", "channels:\n  web: {kind: panel}\n", 1))
+    assert "channels.web.kind" in str(e.value)
+
+
+def test_the_schema_knows_panels():
+    schema = json_schema(KINDS.values())
+    check = jsonschema_rs.validator_for(schema)
+    plain = {
+        "channels": {"shop": {"kind": "insta", "url": "sandbox", "token": "t"}},
+        "desks": {"inbox": {"kind": "panel"}},
+        "routes": [{"channel": "shop", "desks": ["inbox"]}],
+    }
+    assert check.is_valid(plain)
+    plain["desks"]["inbox"]["url"] = "https://x.example"  # type: ignore[index]
+    assert not check.is_valid(plain)
