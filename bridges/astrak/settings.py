@@ -45,6 +45,9 @@ class AstrakSettings(BridgeSettings):
         default=1000, description="Longer texts become several messages, in characters.", ge=20, le=100_000
     )
 
+    def logins(self) -> Mapping[str, tuple[str, ...]]:
+        return {"username": (self.username,)}
+
     @field_validator("url")
     @classmethod
     def _usable(cls, url: str) -> str:

@@ -42,6 +42,9 @@ class InstaSettings(BridgeSettings):
     encoding: Encoding = Field(default=Encoding.JSON, description="How our requests are encoded.")
     reports: bool = Field(default=True, description="Whether delivery reports are believed; off: they are ignored.")
 
+    def logins(self) -> Mapping[str, tuple[str, ...]]:
+        return {"token": (self.token.get_secret_value(),)}
+
     @field_validator("url")
     @classmethod
     def _usable(cls, url: str) -> str:

@@ -28,7 +28,6 @@ class OperatorSettings(BridgeSettings):
     """An operator panel (Operator API). `url` is its endpoint for our messages, or `sandbox`."""
 
     stand_ins: ClassVar[Mapping[str, str]] = {"token": SANDBOX_TOKEN, "webhook_token": SANDBOX_TOKEN}
-    hook_guards: ClassVar[tuple[str, ...]] = ("webhook_token",)
 
     kind: Literal["operator"] = "operator"
     url: str = Field(description="The panel's endpoint for messages, or `sandbox`.")
@@ -39,6 +38,12 @@ class OperatorSettings(BridgeSettings):
         default=5.0, description="Identical messages within this time are one; 0 turns it off.", ge=0, le=86400
     )
     mirror: bool = Field(default=True, description="Whether answers from other desks are shown here.")
+
+    def hook_guards(self) -> Mapping[str, tuple[str, ...]]:
+        return {"webhook_token": (self.webhook_token.get_secret_value(),)}
+
+    def logins(self) -> Mapping[str, tuple[str, ...]]:
+        return {"token": (self.token.get_secret_value(),)}
 
     @field_validator("url")
     @classmethod

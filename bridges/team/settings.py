@@ -33,7 +33,6 @@ class TeamSettings(BridgeSettings):
     """`key` is the group's integration key: we post with it, and the hooks that come to us must carry it."""
 
     stand_ins: ClassVar[Mapping[str, str]] = {"key": SANDBOX_KEY, "token": SANDBOX_TOKEN}
-    hook_guards: ClassVar[tuple[str, ...]] = ("key",)
 
     kind: Literal["team"] = "team"
     url: str = Field(description="Address of the team chat's server, such as https://web.tada.team, or `sandbox`.")
@@ -95,6 +94,12 @@ class TeamSettings(BridgeSettings):
             if missing:
                 raise ValueError(f"`mode: user` needs {', '.join(missing)}")
         return self
+
+    def hook_guards(self) -> Mapping[str, tuple[str, ...]]:
+        return {"key": self.keys}
+
+    def logins(self) -> Mapping[str, tuple[str, ...]]:
+        return {"key": self.keys}
 
     @property
     def keys(self) -> tuple[str, ...]:

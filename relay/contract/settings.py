@@ -18,9 +18,6 @@ class BridgeSettings(BaseModel):
     """
 
     stand_ins: ClassVar[Mapping[str, str]] = {}
-    # Fields that guard a hook of ours: what is shorter than a few characters is found by trying.
-    hook_guards: ClassVar[tuple[str, ...]] = ()
-
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str
@@ -30,6 +27,15 @@ class BridgeSettings(BaseModel):
     def sandboxed(self) -> bool:
         """True when the relay's own sandbox stands behind this account."""
         return self.url == SANDBOX
+
+    def hook_guards(self) -> Mapping[str, tuple[str, ...]]:
+        """By field, the keys or tokens that a hook of this account must present: short ones are found by trying."""
+        return {}
+
+    def logins(self) -> Mapping[str, tuple[str, ...]]:
+        """By field, what opens this account at the other side. Two accounts at one address that share one of them would
+        be the same account twice."""
+        return {}
 
     def with_own_credentials(self, make: Callable[[str], str]) -> Self:
         """The settings of a sandboxed account with the deployment's own credentials, `make(field)`, for stand-ins."""

@@ -7,6 +7,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Sequence
+from urllib.parse import unquote, urlsplit
 
 import uvloop
 from pydantic import SecretStr
@@ -36,6 +37,10 @@ def check_only(config: Config, only: Sequence[str]) -> None:
 def secrets_of(config: Config, keys: Sequence[str]) -> set[str]:
     """Everything that must never stand in a log: keys, tokens, passwords, hook secrets."""
     found = set(keys)
+    found.update(s.get_secret_value() for s in (config.metrics.token, config.sentry_dsn) if s is not None)
+    for url in (config.history.store, *(a.settings.url for a in config.accounts.values())):
+        if "@" in url and (password := urlsplit(url).password):
+            found |= {password, unquote(password)}
     for account in config.accounts.values():
         for value in account.settings.model_dump().values():
             if isinstance(value, SecretStr):
@@ -106,9 +111,10 @@ def announce(service: Service, console: Console) -> None:
     for name, sandbox in service.sandboxes.items():
         label = service.accounts.by_name[name].bridge.spec.label
         console.print(Text(f"  {name:<12} {service.address}/sandbox/{name}{sandbox.page}   sandbox: {label}"))
-    console.print(Text("Hook addresses, for the outside systems:"))
-    for connection in service.accounts.by_name.values():
-        for address in connection.hooks().values():
-            console.print(Text(f"  {connection.name:<12} {address}"))
+    if console.is_terminal:  # a log is read by more people than may post hooks
+        console.print(Text("Hook addresses, for the outside systems:"))
+        for connection in service.accounts.by_name.values():
+            for address in connection.hooks().values():
+                console.print(Text(f"  {connection.name:<12} {address}"))
     if not service.parts.workers:
         console.print(Text("This process only accepts; start `relay worker` to deliver."))
