@@ -13,7 +13,7 @@ from relay.contract import SANDBOX, BridgeSettings
 from relay.contract.durations import Duration
 
 BUILTIN = "builtin"
-SANDBOX_TOKEN = "sandbox"  # noqa: S105 - a stand-in, see `BridgeSettings.stand_ins`
+SANDBOX_TOKEN = "sandbox-panel-token"  # noqa: S105 - a stand-in, see `BridgeSettings.stand_ins`
 
 
 class Attaching(StrEnum):
