@@ -9,7 +9,7 @@ RUN := .venv/run.stamp
 DEV := .venv/dev.stamp
 MAKEFLAGS += --no-print-directory
 
-.PHONY: run test check format pages faults bench lock clean
+.PHONY: run test check format pages faults mutants bench lock clean
 .DEFAULT_GOAL := run
 
 run: $(RUN)
@@ -34,6 +34,10 @@ pages: $(DEV)
 # Kills, cuts, freezes and fills things for a long time, and counts what is lost, doubled or out of order.
 faults: $(DEV)
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+# Puts small faults into copies of the product and shows that a test notices each.
+mutants: $(DEV)
+	@$(BIN)/python -m tests.mutants --write $(ARGS)
 
 # Throughput and latency beside an in-memory forwarder and plain arq.
 bench: $(DEV)

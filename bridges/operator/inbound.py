@@ -2,8 +2,10 @@
 
 The document's fields (Operator API, "Send message from control panel"): `user_id` is the *bot* that speaks, for us the
 channel; `contact_id` is the *user* spoken to, for us the contact. `token` proves the caller; it may come in a
-multipart or urlencoded form or in JSON. No field identifies a message, so repeats are told by everything there is
-(facts 4).
+multipart or urlencoded form or in JSON. No field of the document identifies a message, so repeats are told by
+everything there is. A panel may send more: `client_id` (its own id of the message, then the only thing that makes a repeat),
+`author` (who wrote), `after` (the newest answer it has shown: when there is another by now, nothing is sent, and the
+answer is 412) and `force` (send all the same).
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ from relay.fitting.texts import clean, take_options
 
 MESSAGE, USER, MEDIA = "message", "user", "media"
 TOKEN = "token"  # noqa: S105 - the field's name
+# Ours, besides the document's: a panel may send them, and none must.
+CLIENT_ID, AFTER, FORCE = "client_id", "after", "force"
+LONGEST_CLIENT_ID = 200
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}(?:\.0+)?")
 _SCALAR = (TOKEN, "message", "contact_id", "user_id")
 _FILE_FIELDS = ("attach", "attaches")
@@ -96,6 +101,9 @@ def parse(verified: VerifiedRequest, *, dedupe_s: float) -> Sequence[Event]:
         if fields.get(name, "").strip():
             raise MalformedPayload(f"{name} must be a file in a multipart/form-data body.")
     raw_text = fields.get("message", "").replace("\r\n", "\n")
+    client_id = fields.get(CLIENT_ID, "").strip()
+    if len(client_id) > LONGEST_CLIENT_ID:
+        raise MalformedPayload(f"{CLIENT_ID} has more than {LONGEST_CLIENT_ID} characters.")
     text, options = take_options(raw_text)
     return [
         Answer(
@@ -104,11 +112,17 @@ def parse(verified: VerifiedRequest, *, dedupe_s: float) -> Sequence[Event]:
             content=Content(text=text, options=options),
             uploads=uploads,
             author=fields.get("author", "").strip(),
-            identity=_identity(fields, uploads),
-            within_s=dedupe_s,
+            client_id=client_id,
+            identity=(CLIENT_ID, client_id) if client_id else _identity(fields, uploads),
+            within_s=None if client_id else dedupe_s,
+            after=None if _forced(fields) or AFTER not in fields else fields[AFTER].strip(),
             raw_text=raw_text,
         )
     ]
+
+
+def _forced(fields: dict[str, str]) -> bool:
+    return fields.get(FORCE, "").strip().lower() in ("1", "true")
 
 
 def _left_empty(upload: Upload) -> bool:

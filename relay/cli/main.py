@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,8 +35,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
 
 
+# Commands in modules of their own, imported when they are asked for: what they need takes a while to load.
+LAZY = {"user": ("relay.cli.commands.users", "user"), "token": ("relay.cli.commands.tokens", "token")}
+
+
 class RelayGroup(click.Group):
     """Turns what goes wrong into a sentence and an exit status, and knows the nearest name of a misspelt command."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *LAZY])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in LAZY:
+            module, name = LAZY[cmd_name]
+            found: click.Command = getattr(import_module(module), name)
+            return found
+        return super().get_command(ctx, cmd_name)
 
     def main(  # type: ignore[override]
         self,

@@ -127,8 +127,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     content: Content
     uploads: tuple[Upload, ...] = ()
     author: str = ""
+    client_id: str = ""  # the sender's own id of this answer; where there is one, it alone is the identity
     identity: tuple[str, ...]  # what makes two hooks the same; a digest of it is the idempotency key
     within_s: float | None = None  # identical hooks further apart than this are two answers; None: for ever
+    after: str | None = None  # the newest answer its writer has seen, "" for none; None: not said, so not checked
     raw_text: str = ""  # the text as it came, before the address was cut off; for the loop guard
 
 

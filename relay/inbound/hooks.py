@@ -21,7 +21,7 @@ from hiredis import ReplyError
 from relay.contract import Lookup, QuestionHook, RawRequest
 from relay.contract.errors import MalformedPayload, PayloadTooLarge, StoreUnavailable, VerificationFailed
 from relay.inbound import bodies
-from relay.inbound.intake import Intake, NoSuchContact
+from relay.inbound.intake import AnsweredMeanwhile, Intake, NoSuchContact
 from relay.inbound.replies import ACCEPTED, Reply, answered, said
 from relay.observe.metrics import Metrics
 from relay.routing.accounts import SECRET_TAIL, Account, Accounts
@@ -132,6 +132,8 @@ class Hooks:
                 taken = await self.intake.take(connection, event, body)
             except NoSuchContact as e:
                 return said(404, str(e))
+            except AnsweredMeanwhile as e:
+                return answered(412, {"ok": False, "error": str(e), "newest": e.newest})
             self.metrics.event(connection.name, taken.what)
         return ACCEPTED
 

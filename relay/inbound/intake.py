@@ -51,9 +51,11 @@ log = logging.getLogger("relay.inbound.intake")
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one event, for the log, the metrics and `explain`."""
 
-    what: str  # accepted, repeat, echo, note, command, refused, report, unknown, nobody
-    message_id: str = ""
+    what: str  # accepted, repeat, echo, note, command, refused, overtaken, report, unknown, nobody
+    message_id: str = ""  # overtaken: the newest answer's
     number: int = 0
+    text: str = ""  # refused: why, in words for the desk
+    reopened: bool = False  # accepted: somebody had closed the conversation
 
 
 class NoSuchContact(Exception):
@@ -62,6 +64,14 @@ class NoSuchContact(Exception):
     def __init__(self, contact_id: int) -> None:
         self.contact_id = contact_id
         super().__init__(f"There is no contact {contact_id} in a channel of this desk.")
+
+
+class AnsweredMeanwhile(Exception):
+    """An answer written in ignorance of another one. Nothing of it was accepted."""
+
+    def __init__(self, newest: str) -> None:
+        self.newest = newest
+        super().__init__("Somebody else has answered since; send it with force to send it all the same.")
 
 
 class Intake:
@@ -194,10 +204,7 @@ class Intake:
     # --- from desks --------------------------------------------------------------------------------------------------
 
     async def _answer(self, desk: Account, event: Answer, raw: bytes) -> Taken:
-        seen = keys.seen(desk.name, event.identity)
-        seen_ttl_s = keys.SEEN_TTL_S if event.within_s is None else event.within_s
-        if not seen_ttl_s:
-            seen = ""
+        """An answer that came by hook: what is wrong with it is told at its desk."""
         card = await self._addressee(desk, event)
         if card is None:
             if event.contact_id is not None and not desk.bridge.spec.group:
@@ -207,7 +214,24 @@ class Intake:
                 if event.contact_id is not None
                 else self.texts.notice("unknown_name", name=event.username)
             )
-            return await self._refused(desk, text, 0, seen, seen_ttl_s)
+            taken = Taken(what="refused", text=text)
+        else:
+            taken = await self.answer(desk.name, card, event, raw)
+        if taken.what == "overtaken":
+            raise AnsweredMeanwhile(taken.message_id)
+        if taken.what == "refused":
+            seen, seen_ttl_s = _seen(desk.name, event)
+            await self.tell(desk.name, taken.text, taken.number, seen=seen, seen_ttl_s=seen_ttl_s)
+        elif taken.reopened:
+            await self.tell(desk.name, self.texts.notice("reopened", number=taken.number), taken.number)
+        return taken
+
+    async def answer(self, desk: str, card: ContactCard, event: Answer, raw: bytes) -> Taken:
+        """Accept an answer to a contact, from a desk of that name, or say why not; nobody is told here.
+
+        `what` is accepted, repeat, refused (with `text`) or overtaken. Raises StoreUnavailable.
+        """
+        seen, seen_ttl_s = _seen(desk, event)
         number, channel = card.contact.id, self.accounts.by_name[card.contact.channel]
         try:
             files = await self._files(event.uploads)
@@ -217,7 +241,7 @@ class Intake:
             path = await self._reply_path(card, channel)
             if isinstance(path, CannotReply):
                 text = self.texts.notice(path.notice, **dict(path.facts))
-                return await self._refused(desk, text, number, seen, seen_ttl_s)
+                return Taken(what="refused", number=number, text=text)
             channel.bridge.fit(_planned(channel, card, content, path.comment_id, event.author))
         except UnsupportedContent as e:
             text = self.texts.notice(
@@ -226,28 +250,33 @@ class Intake:
                 text=event.content.text,
                 reasons=reasons(self.texts, e),
             )
-            return await self._refused(desk, text, number, seen, seen_ttl_s)
+            return Taken(what="refused", number=number, text=text)
         answer = Envelope(
-            content=content, author=event.author, comment_id=path.comment_id, reply_deadline_ms=path.deadline_ms
+            content=content,
+            author=event.author,
+            client_id=event.client_id,
+            comment_id=path.comment_id,
+            reply_deadline_ms=path.deadline_ms,
         )
-        others = [d for d in self.accounts.desks_of[channel.name] if d != desk.name and self.accounts.by_name[d].mirror]
+        others = [d for d in self.accounts.desks_of[channel.name] if d != desk and self.accounts.by_name[d].mirror]
         accepted = await self.store.accept(
-            NewMessage(id=new_id(), kind=Kind.ANSWER, origin=desk.name, envelope=envelopes.dump(answer), raw=raw),
+            NewMessage(id=new_id(), kind=Kind.ANSWER, origin=desk, envelope=envelopes.dump(answer), raw=raw),
             [channel.name, *others],
             seen=seen,
             seen_ttl_s=seen_ttl_s,
             number=number,
             single_use_key=path.single_use_key,
+            after=event.after,
         )
         self.wake_workers(accepted.woken)
+        if accepted.newest_answer:
+            return Taken(what="overtaken", message_id=accepted.newest_answer, number=number)
         if accepted.already_answered_by:
             text = self.texts.notice("comment_already_answered", number=number)
-            return await self._refused(desk, text, number, seen, seen_ttl_s)
-        if not accepted.fresh:
-            return Taken(what="repeat", message_id=accepted.message_id, number=number)
-        if card.closed:
-            await self.tell(desk.name, self.texts.notice("reopened", number=number), number)
-        return Taken(what="accepted", message_id=accepted.message_id, number=number)
+            return Taken(what="refused", number=number, text=text)
+        what = "accepted" if accepted.fresh else "repeat"
+        reopened = accepted.fresh and card.closed
+        return Taken(what=what, message_id=accepted.message_id, number=number, reopened=reopened)
 
     async def _addressee(self, desk: Account, event: Answer) -> ContactCard | None:
         """The contact meant, if it is in a channel of this desk."""
@@ -286,10 +315,6 @@ class Intake:
         await self.tell(desk.name, reply.text, reply.number, seen=keys.seen(desk.name, event.identity))
         return Taken(what="command", number=reply.number)
 
-    async def _refused(self, desk: Account, text: str, number: int, seen: str, seen_ttl_s: float) -> Taken:
-        await self.tell(desk.name, text, number, seen=seen, seen_ttl_s=seen_ttl_s)
-        return Taken(what="refused", number=number)
-
     async def tell(
         self, desk: str, text: str, number: int, *, seen: str = "", seen_ttl_s: float = keys.SEEN_TTL_S
     ) -> Accepted:
@@ -303,6 +328,12 @@ class Intake:
         )
         self.wake_workers(accepted.woken)
         return accepted
+
+
+def _seen(desk: str, event: Answer) -> tuple[str, float]:
+    """The key that says this answer was accepted, and how long it is kept, in seconds. "" where every one is new."""
+    seen_ttl_s = keys.SEEN_TTL_S if event.within_s is None else event.within_s
+    return keys.seen(desk, event.identity) if seen_ttl_s else "", seen_ttl_s
 
 
 def _planned(channel: Account, card: ContactCard, content: Content, comment_id: str, author: str) -> Delivery:

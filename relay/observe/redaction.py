@@ -1,7 +1,7 @@
 """Logs and Sentry, neither of which may ever show a secret (RELIABILITY 3.5, experiment 33).
 
 A filter on the root handler rewrites every record: the deployment's own secrets become `***`, and so does whatever
-follows /hooks/<account>/ and /media/ in an address.
+follows /hooks/<account>/, /media/ and /setup/ in an address, or the id of a token.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from aiohttp.web import RequestPayloadError
 from sentry_sdk.scrubber import DEFAULT_DENYLIST, EventScrubber
 
 MASK = "***"
-_ADDRESSES = re.compile(r"(/(?:hooks/[a-z0-9_-]+|media)/)[A-Za-z0-9_.=-]{16,}")
+_ADDRESSES = re.compile(r"(/(?:hooks/[a-z0-9_-]+|media|setup)/|\brly_[0-9a-z]{8}_)[A-Za-z0-9_.=-]{16,}")
 # Shorter values are words like "sandbox" that stand all over a log; masking them would only make it unreadable.
 SHORTEST_SECRET = 8
 OUR_FIELDS = ("key", "webhook_token", "raw", "text")
@@ -73,6 +73,9 @@ def set_up_logging(level: str, secrets: Iterable[str]) -> Redaction:
     # One line an attempt comes from us; their lines a request or a job would say it again, with arguments.
     logging.getLogger("arq").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    # They would say every statement with its values: hashes of passwords, digests, what people write.
+    logging.getLogger("aiosqlite").setLevel(logging.WARNING)
+    logging.getLogger("sqlalchemy").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.server").addFilter(StrangersRequests())
     return redaction
 

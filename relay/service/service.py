@@ -18,12 +18,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from aiohttp import web
 from hiredis import ReplyError
 
 from relay.config.load import Config
 from relay.contract import Bridge, Check, Http, Probing, Provisioning, Reclaiming, Sandbox
 from relay.contract.errors import RelayError, StoreUnavailable
 from relay.contract.model import AccountWarning, Attachment, Outcome
+from relay.history.database import Database
 from relay.inbound.contact_lookup import ContactLookup
 from relay.inbound.desk_commands import DeskCommands
 from relay.inbound.front import Front
@@ -38,6 +40,7 @@ from relay.observe.metrics import Metrics
 from relay.observe.readiness import Readiness
 from relay.outbound.attempt import Attempts
 from relay.outbound.lane_worker import LaneWorker, is_gone, worker_id
+from relay.people.people import People
 from relay.routing.accounts import Account, Accounts, build
 from relay.service.account_identity import Identities
 from relay.service.announcer import Announcer
@@ -54,6 +57,7 @@ from relay.texts.templates import Templates
 from relay.transport.file_parts import file_opener
 from relay.transport.sender import Sender
 from relay.web import application as webapp
+from relay.web.behind_login import behind_login, needs_no_login
 from relay.web.start_page import page_routes
 
 log = logging.getLogger("relay.service.service")
@@ -119,6 +123,7 @@ class Service:
         self.senders: dict[str, Sender] = {}
         self.sandboxes: dict[str, Sandbox] = {}
         self.address = ""
+        self.setup_address = ""  # where the first user is made, while there is none; a secret
         self.warnings: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._worker_tasks: set[asyncio.Task[None]] = set()
@@ -267,6 +272,7 @@ class Service:
             routes=[
                 *media_routes(self.media, self.keys, max_age_s=int(config.media.links)),
                 *page_routes(self.accounts, self.sandboxes, self.texts, self.readiness),
+                *await self._behind_login(),
             ],
             readiness=self.readiness,
             metrics=self.metrics,
@@ -277,6 +283,38 @@ class Service:
         assert self._socket is not None
         self._front = Front(app, hooks, shutdown_timeout=5.0)
         await self._front.start(self._socket)
+
+    async def _behind_login(self) -> Sequence[web.RouteDef]:
+        """Log-in, API and pages for people; and the link with which the first of them sets it up."""
+        self.database = Database(f"sqlite+aiosqlite:///{self.config.data_dir / 'history.db'}")
+        await self.database.connect()
+        people = People(self.database, self.store, self.keys)
+        made = behind_login(
+            self.config,
+            keys=self.keys,
+            accounts=self.accounts,
+            store=self.store,
+            database=self.database,
+            people=people,
+            intake=self.intake,
+            media=self.media,
+            texts=self.texts,
+            problems=self.readiness.problems,
+            doctor=self._doctor,
+            wake_workers=self.wake_workers,
+            link_file=lambda a: media_path(self.keys, a.file_id, "panel", a.filename),
+        )
+        if not needs_no_login(self.config) and (secret := await people.setup_link()):
+            self.setup_address = f"{self.config.public_url or self.address}/setup/{secret}"
+        return made.routes
+
+    async def _doctor(self) -> dict[str, list[Check]]:
+        """What `relay doctor` would find, asked by this process."""
+        report = await check_store(self.store.redis)
+        found: dict[str, list[Check]] = {"store": list(report.checks)}
+        for account in self.accounts.by_name.values():
+            found[account.name] = await probe_one(account, self.senders[account.name])
+        return found
 
     async def _start_workers(self) -> None:
         config = self.config
@@ -418,6 +456,8 @@ class Service:
             await self.fetcher.close()
         if self._sandbox_fetcher is not None:
             await self._sandbox_fetcher.close()
+        if hasattr(self, "database"):
+            await self.database.close()
         if self._bell is not None:
             await self._bell.stop()
         if hasattr(self, "store"):

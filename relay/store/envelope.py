@@ -22,6 +22,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
     content: Content
     author: str = ""
+    client_id: str = ""  # the writer's own id of an answer
     comment_id: str = ""
     placeholder: str = ""
     late: bool = False
@@ -47,7 +48,17 @@ def dump(e: Envelope) -> bytes:
     return orjson.dumps(out)
 
 
-_PLAIN = ("author", "comment_id", "placeholder", "late", "sent_at", "reply_deadline_ms", "remote_ids", "source_id")
+_PLAIN = (
+    "author",
+    "client_id",
+    "comment_id",
+    "placeholder",
+    "late",
+    "sent_at",
+    "reply_deadline_ms",
+    "remote_ids",
+    "source_id",
+)
 
 
 def load(raw: bytes | Mapping[str, Any]) -> Envelope:
@@ -73,6 +84,7 @@ def load(raw: bytes | Mapping[str, Any]) -> Envelope:
             options=tuple(d.get("options", ())),
         ),
         author=d.get("author", ""),
+        client_id=d.get("client_id", ""),
         comment_id=d.get("comment_id", ""),
         placeholder=d.get("placeholder", ""),
         late=d.get("late", False),

@@ -14,6 +14,7 @@ P name:<channel>           hash    user name, lower case -> n, latest holder    
 P contact:<n>              hash    ch id user name first last lk dm cid cat     for ever
                                    ans closed (times of the last message,
                                    direct message, comment, answer, closing)
+                                   la (id of the newest answer)
 P recent                   zset    n by last activity                           for ever, one entry a contact
 P bot                      hash    channel -> integer for the Operator API      for ever: the panel knows it
 P m:<message>              hash    k o n at e raw d open (kind, origin, number, `retention` after its last delivery
@@ -55,6 +56,17 @@ P mem:<account>:<key>      string  what a bridge remembers (a login token)      
 P identity                 hash    channel -> account id it belonged to         for ever
 P workers                  hash    process -> destinations served, believed     until it stops, or an hour after it
                                    until when                                   was last heard of
+P session:<digest>         hash    user created seen rotated sudo network      a week after the last request, a month
+                                   agent csrf replaced_at; the browser holds    after log-in
+                                   the id, we its SHA-256
+P sessions:<user>          set     digests of a user's sessions                 a month after the last log-in
+P guess:<what>:<digest>    hash,   attempts to log in, by user and network      a day; hours
+                           string
+P invitation:<digest>      string  what a link that works once is good for      an hour (set-up), three days
+P invited:<purpose>:<user> string  digest of the newest such link               as the link
+P rate:<who>:<minute>      string  requests in this minute                      70 s
+P idem:<who>:<digest>      hash    what a request with an Idempotency-Key was   `SEEN_TTL_S`
+                                   answered
 P dests                    set     every destination there has been             for ever, a few names
 P held:<what>              string  lease of a single poller, prober, sweeper    seconds, renewed
 P bell                     channel destination with a lane just armed           pub/sub

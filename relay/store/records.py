@@ -64,8 +64,8 @@ class LeasedLane(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """What `accept` did. `fresh` is False for a repeat; `already_answered_by` names the message that claimed a
-    single-use key."""
+    """What `accept` did. `fresh` is False for a repeat, and where nothing was accepted; `already_answered_by` names the
+    message that claimed a single-use key."""
 
     fresh: bool
     number: int
@@ -73,6 +73,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     woken: tuple[str, ...] = ()
     held: tuple[tuple[str, LeasedLane], ...] = ()  # (destination, lane) that were given to the worker at once
     already_answered_by: str = ""
+    newest_answer: str = ""  # set when there is an answer that the writer had not seen
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):

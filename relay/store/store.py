@@ -180,9 +180,12 @@ class Store:
         single_use_key: str = "",
         worker: str = "",
         handover_to: Sequence[str] = (),
+        after: str | None = None,
     ) -> Accepted:
         """Accept one message durably. With `number` None the contact is found, or made, by channel and remote user;
         then `worker` may be given the lanes of the destinations `handover_to` at once, as if it had claimed them.
+        `after`: the newest answer that the writer of this one has seen ("": none); when the conversation has another
+        by now, nothing is accepted. None: not checked.
         """
         reply = await self.wire.run(
             "accept",
@@ -207,12 +210,19 @@ class Store:
             worker,
             self._lease,
             f" {' '.join(handover_to)} " if handover_to else b"",
+            b"*" if after is None else after,
             *to,
         )
         status, n = reply[0], int(reply[1])
         if status != 1:
-            taken = _text(reply[2])
-            return Accepted(fresh=False, number=n, message_id=taken, already_answered_by=taken if status == 2 else "")
+            other = _text(reply[2])
+            return Accepted(
+                fresh=False,
+                number=n,
+                message_id=other,
+                already_answered_by=other if status == 2 else "",
+                newest_answer=other if status == 3 else "",
+            )
         woken, held = [], []
         for name_, generation in zip(reply[6::2], reply[7::2], strict=True):
             destination = name_.decode()

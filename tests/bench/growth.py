@@ -22,8 +22,8 @@ from typing import Any
 
 import orjson
 
-from relay.cli.commands.trace import traced
 from relay.contract.model import Content, Kind
+from relay.observe.tracing import traced
 from relay.store import keys
 from relay.store.envelope import Envelope, dump
 from relay.store.records import Finish, LeasedLane, NewMessage

@@ -9,15 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from relay.cli.commands.stored import rfc3339
-from relay.cli.commands.trace import traced
 from relay.config.load import Config
 from relay.config.suggestions import hint
 from relay.contract.errors import RelayError
 from relay.contract.model import Role
+from relay.observe.tracing import ATTEMPTS, rfc3339, traced
 from relay.store.store import Store
-
-ATTEMPTS = ("ok", "part", "retry", "dead", "credentials")  # lines of a delivery's log that are attempts
 
 
 async def listed(store: Store) -> list[dict[str, Any]]:
@@ -33,9 +30,7 @@ async def listed(store: Store) -> list[dict[str, Any]]:
                 "id": did,
                 "conversation": record.number,
                 "destination": record.destination,
-                "attempts": sum(
-                    1 for line in record.log if line["what"] in ("ok", "part", "retry", "dead", "credentials")
-                ),
+                "attempts": sum(line["what"] in ATTEMPTS for line in record.log),
                 "reason": record.reason,
                 "said": record.words,
                 "at": rfc3339(record.dead_ms),

@@ -111,6 +111,9 @@ def announce(service: Service, console: Console) -> None:
     for name, sandbox in service.sandboxes.items():
         label = service.accounts.by_name[name].bridge.spec.label
         console.print(Text(f"  {name:<12} {service.address}/sandbox/{name}{sandbox.page}   sandbox: {label}"))
+    if service.setup_address:
+        console.print(Text("Nobody can log in yet. Set up the first user here, within an hour (the link works once):"))
+        console.print(Text(f"  {service.setup_address}", style="bold"))
     if console.is_terminal:  # a log is read by more people than may post hooks
         console.print(Text("Hook addresses, for the outside systems:"))
         for connection in service.accounts.by_name.values():

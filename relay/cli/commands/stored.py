@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from relay.config.load import Config
@@ -30,10 +29,3 @@ def with_store(config: Config, work: Callable[[Store], Awaitable[T]]) -> T:
                 await embedded.stop()
 
     return asyncio.run(inner())
-
-
-def rfc3339(ms: int) -> str | None:
-    """Milliseconds since the epoch as RFC 3339 in UTC; None for 0."""
-    if not ms:
-        return None
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

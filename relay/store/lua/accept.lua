@@ -3,18 +3,26 @@
 -- ARGV: 1 seen key or ""  2 its lifetime ms  3 "in" or a conversation number  4 channel  5 remote user  6 username
 --       7 username, lower case  8 name  9 message id  10 kind  11 origin  12 e (JSON)  13 raw  14 comment id
 --       15 once key or ""  16 retention ms  17 bell ("1": tell other processes)
---       18 worker id  19 lease ms  20 destinations this worker will take at once, as " a b "  21... destinations
+--       18 worker id  19 lease ms  20 destinations this worker will take at once, as " a b "
+--       21 the newest answer its writer has seen, "" for none, "*" where that is not to be checked  22... destinations
 -- Returns {status, number, message id, now, username, name, destination woken, generation or "" ...}; status 1 accepted,
--- 0 seen before, 2 once key taken. With a generation the lane is already held by the worker, under a token of the same
--- number: what is accepted and sent by one process need not be asked for in between.
+-- 0 seen before, 2 once key taken, 3 somebody else has answered since (the id is the newest answer's). With a generation
+-- the lane is already held by the worker, under a token of the same number: what is accepted and sent by one process
+-- need not be asked for in between.
 local seen, seen_ms, n, channel, remote, user, lower, name, mid, kind, origin, e, raw, comment, once, retention, bell,
-  taker, lease, takes = unpack(ARGV)
+  taker, lease, takes, after = unpack(ARGV)
 if seen ~= '' then
   local was
   -- Asked and claimed in one, unless there is more to ask before anything may be claimed.
-  if once ~= '' then was = call('GET', P .. seen)
+  if once ~= '' or after ~= '*' then was = call('GET', P .. seen)
   elseif not call('SET', P .. seen, mid, 'NX', 'PX', seen_ms) then was = call('GET', P .. seen) end
   if was then return { 0, call('HGET', P .. 'm:' .. was, 'n') or '0', was } end
+end
+if after ~= '*' then
+  -- Written in ignorance of another answer. Contacts from before this was kept have no `la`: nothing is known of them.
+  local la = call('HGET', P .. 'contact:' .. n, 'la')
+  if la and la ~= after then return { 3, n, la } end
+  if seen ~= '' and once == '' then call('SET', P .. seen, mid, 'PX', seen_ms) end
 end
 if once ~= '' then
   local by = call('GET', P .. once)
@@ -49,10 +57,10 @@ if n == 'in' then
   call('HSET', P .. 'contact:' .. n, unpack(set))
   call('ZADD', P .. 'recent', now, n)
 elseif kind == 'answer' then
-  call('HSET', P .. 'contact:' .. n, 'ans', now)
+  call('HSET', P .. 'contact:' .. n, 'ans', now, 'la', mid)
   call('ZADD', P .. 'recent', now, n)
 end
-local woken, given = enqueue(now, mid, kind, origin, n, e, raw, { unpack(ARGV, 21) }, retention, before,
+local woken, given = enqueue(now, mid, kind, origin, n, e, raw, { unpack(ARGV, 22) }, retention, before,
   takes ~= '' and takes, taker, lease)
 local out = { 1, n, mid, now, user, name }
 for i, dest in ipairs(woken) do

@@ -1040,3 +1040,34 @@ async def test_a_frozen_store_is_away_within_its_time(store_server: StoreServer)
 def test_no_two_identities_share_a_key(identities: list[tuple[str, ...]]) -> None:
     """RELIABILITY experiment 20: ("ab", "c") is not ("a", "bc")."""
     assert len({keys.digest(i) for i in identities}) == len(identities)
+
+
+# --- answers written in ignorance of another one ---------------------------------------------------------------------
+
+
+async def _answered(store: Store, number: int, **how: Any) -> Accepted:
+    message = NewMessage(id=new_id(), kind=Kind.ANSWER, origin="panel", envelope=b'{"text":"an answer"}')
+    return await store.accept(message, ["shop"], number=number, **how)
+
+
+async def test_an_answer_written_in_ignorance_of_another_is_not_accepted(store: Store):
+    number = (await incoming(store)).number
+    first = await _answered(store, number, after="")
+    assert first.fresh
+    late = await _answered(store, number, after="", seen="seen:panel:late")
+    assert not late.fresh
+    assert late.newest_answer == first.message_id
+    assert len(await store.messages(number)) == 2
+    knowing = await _answered(store, number, after=first.message_id, seen="seen:panel:late")
+    assert knowing.fresh
+    # The repeat of an answer that was accepted is a repeat, whoever has answered since: not a surprise to its writer.
+    repeat = await _answered(store, number, after=first.message_id, seen="seen:panel:late")
+    assert (repeat.fresh, repeat.newest_answer, repeat.message_id) == (False, "", knowing.message_id)
+    assert (await _answered(store, number)).fresh  # not asked, not checked
+
+
+async def test_what_was_answered_before_the_newest_answer_was_kept_refuses_nobody(store: Store):
+    number = (await incoming(store)).number
+    await _answered(store, number)
+    await store.wire.call("HDEL", store.key(f"contact:{number}"), "la")
+    assert (await _answered(store, number, after="whatever it has shown")).fresh

@@ -1,0 +1,49 @@
+"""What handlers work with: one of each for the web half of a process."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relay.config.load import Config
+from relay.contract import Check
+from relay.contract.model import Attachment
+from relay.history.database import Database
+from relay.inbound.intake import Intake
+from relay.media.library import MediaStore
+from relay.people.people import People
+from relay.routing.accounts import Accounts
+from relay.store.store import Store
+from relay.web.api.cursors import Cursors
+from relay.web.api.idempotency import Idempotency
+from relay.web.api.limits import Limits
+
+if TYPE_CHECKING:
+    from relay.web.api.operations import Operation
+    from relay.web.login.gate import Gate
+
+
+@dataclass(slots=True, kw_only=True)
+class Services:
+    """`doctor`: asks every outside system, by account. `wake_workers`: ours of these destinations. `link_file`: an
+    address under which a browser of ours gets a file that we hold."""
+
+    config: Config
+    accounts: Accounts
+    store: Store
+    database: Database
+    people: People
+    gate: Gate
+    intake: Intake
+    media: MediaStore
+    spool: Path
+    cursors: Cursors
+    limits: Limits
+    idempotency: Idempotency
+    problems: Callable[[], list[str]]  # why /readyz would say no
+    doctor: Callable[[], Awaitable[dict[str, list[Check]]]]
+    wake_workers: Callable[[Sequence[str]], None]
+    link_file: Callable[[Attachment], str]
+    operations: Sequence[Operation]

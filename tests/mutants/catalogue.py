@@ -1,0 +1,243 @@
+"""The faults. Each is something a careful person could write on a tired evening."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+STORE = ("tests/unit/store", "tests/unit/inbound/test_said_twice.py")
+OUTBOUND = ("tests/unit/outbound",)
+BRIDGES = ("tests/bridges", "tests/contract")
+
+MUTANTS = (
+    Mutant(
+        name="no fencing on success",
+        harm="a worker that was frozen writes over what another has done meanwhile",
+        before="""go_on, lease, retention, remote, words = unpack(ARGV)
+if call('HGET', lock_key(dest, n), 't') ~= token then""",
+        after="""go_on, lease, retention, remote, words = unpack(ARGV)
+if false then""",
+        run=STORE,
+        caught_by=("test_a_stale_worker_changes_nothing",),
+    ),
+    Mutant(
+        name="no fencing on failure",
+        harm="a late failure turns what has arrived into a retry",
+        before="""  first_ms, longest_ms, bell, notice_id, notice = unpack(ARGV)
+if call('HGET', lock_key(dest, n), 't') ~= token then""",
+        after="""  first_ms, longest_ms, bell, notice_id, notice = unpack(ARGV)
+if false then""",
+        run=STORE,
+        caught_by=("test_a_stale_worker_changes_nothing",),
+    ),
+    Mutant(
+        name="lanes are stacks",
+        harm="the newest message of a conversation is sent first",
+        before="if call('RPUSH', lane_key(dest, n), did) > 1 then woken = arm(dest, n, now)",
+        after="if call('LPUSH', lane_key(dest, n), did) > 1 then woken = arm(dest, n, now)",
+        run=STORE,
+        caught_by=("test_order_within_a_lane_and_no_lane_in_anothers_way",),
+    ),
+    Mutant(
+        name="a failed head is passed over",
+        harm="what could not be sent at once is sent after what came later",
+        before="    call('HSET', key, 'due', due)\n    return sleep(",
+        after=(
+            "    call('HSET', key, 'due', due)\n"
+            "    call('RPUSH', lane_key(dest, n), call('LPOP', lane_key(dest, n)))\n    return sleep("
+        ),
+        run=STORE,
+        caught_by=("test_retry_sleeps_the_whole_lane_and_counts",),
+    ),
+    Mutant(
+        name="leases are not renewed",
+        harm="a slow destination gets every message twice",
+        before="    call('ZADD', queue_key(dest), 'XX', now + ARGV[2], ARGV[i + 1])\n  else",
+        after="  else",
+        run=STORE,
+        caught_by=("test_a_lease_that_is_renewed_is_kept",),
+    ),
+    Mutant(
+        name="lost wake-ups stay lost",
+        harm="a lane whose job was lost is never sent again",
+        before="  elseif arm(dest, n, now) then\n    armed = armed + 1",
+        after="  elseif false then\n    armed = armed + 1",
+        run=STORE,
+        caught_by=("test_a_lane_without_its_keys_moves_again",),
+    ),
+    Mutant(
+        name="an early report is forgotten",
+        harm="a tick never comes where the report was faster than the answer",
+        before="  if call('LLEN', early) < 20 then call('RPUSH', early, ARGV[3] .. ARGV[4]) end",
+        after="  if false then call('RPUSH', early, ARGV[3] .. ARGV[4]) end",
+        run=STORE,
+        caught_by=("test_the_ladder_in_any_order_and_early",),
+    ),
+    Mutant(
+        name="the ladder goes down",
+        harm="a late 'delivered' takes back a 'read'",
+        before="cur ~= '' and rank > reached then",
+        after="cur ~= '' and rank ~= reached then",
+        run=STORE,
+        caught_by=("test_reports_climb_and_never_fall",),
+    ),
+    Mutant(
+        name="dedupe without the account",
+        harm="two channels that number their messages alike lose each other's",
+        before='    return f"seen:{account}:{digest(identity)}"',
+        after='    return f"seen:{digest(identity)}"',
+        run=(*STORE, "tests/unit/inbound"),
+        caught_by=("test_two_accounts_that_count_alike_are_not_each_others_repeats",),
+    ),
+    Mutant(
+        name="digest of joined parts",
+        harm="different events look like repeats of one another",
+        before="""hashlib.blake2s(b"".join([b"%d:%b" % (len(r), r) for r in raw]), digest_size=16)""",
+        after="""hashlib.blake2s(b"".join(raw), digest_size=16)""",
+        run=STORE,
+        caught_by=("test_no_two_identities_share_a_key",),
+    ),
+    Mutant(
+        name="one try too few",
+        harm="messages are given up before their last try",
+        before="    if failed > retries:",
+        after="    if failed >= retries:",
+        run=OUTBOUND,
+        caught_by=("test_a_message_that_always_fails_gets_exactly_its_tries",),
+    ),
+    Mutant(
+        name="Retry-After shortens",
+        harm="a destination that is slow to recover is called before its schedule",
+        before="    if retry_after_s is not None and retry_after_s > delay:",
+        after="    if retry_after_s is not None:",
+        run=OUTBOUND,
+        caught_by=("test_retry_after_lengthens_and_never_without_end",),
+    ),
+    Mutant(
+        name="tries go past the reply window",
+        harm="the last try comes when the channel takes nothing any more",
+        before="    if left_s is not None and delay > left_s - BEFORE_DEADLINE_S:",
+        after="    if left_s is not None and delay > left_s * 1000:",
+        run=OUTBOUND,
+        caught_by=("test_no_try_is_planned_for_after_the_window",),
+    ),
+    Mutant(
+        name="a refused key uses up a try",
+        harm="an unpaid account turns its queue into dead letters",
+        before='            return NextStep(verdict="credentials", reason=outcome.reason)',
+        after="            pass",
+        run=OUTBOUND,
+        caught_by=("test_table",),
+    ),
+    Mutant(
+        name="a part is skipped",
+        harm="a customer reads the end of an answer without its middle",
+        before='            return NextStep(verdict="part" if more_parts else "ok")',
+        after='            return NextStep(verdict="ok")',
+        run=OUTBOUND,
+        caught_by=("test_table",),
+    ),
+    Mutant(
+        name="comments are answered for ever",
+        harm="an answer the channel no longer takes is promised and then lost",
+        before="        in_time = not comment_ms or now_ms < card.comment_ms + comment_ms\n",
+        after="        in_time = True\n",
+        run=("tests/unit/routing", "tests/unit/inbound"),
+        caught_by=("test_the_window_ends_to_the_millisecond",),
+    ),
+    Mutant(
+        name="any path secret opens",
+        harm="a stranger writes in a customer's name",
+        before="        found |= hmac.compare_digest(_digest(secret), digest)\n    return found",
+        after="        found |= hmac.compare_digest(_digest(secret), digest)\n    return True",
+        run=("tests/unit/routing", "tests/unit/inbound"),
+        caught_by=("test_secrets_rotate_and_everything_else_is_a_plain_404",),
+    ),
+    Mutant(
+        name="an empty key opens the group",
+        harm="whoever sends no key at all is believed",
+        before="        matched |= hmac.compare_digest(given, key.encode()) and bool(key)",
+        after="        matched |= key.encode().startswith(given)",
+        run=("tests/bridges/team",),
+        caught_by=("test_no_key_is_refused",),
+    ),
+    Mutant(
+        name="files are not synced",
+        harm="a power cut leaves an answer whose photo is gone",
+        before="    try:\n        os.fsync(fd)\n    finally:",
+        after="    try:\n        pass\n    finally:",
+        run=("tests/unit/media",),
+        caught_by=("test_a_file_and_its_folder_are_on_disk_before_anybody_is_told",),
+    ),
+    Mutant(
+        name="links never end",
+        harm="an address that leaked shows a customer's photo for ever",
+        before="max_age=min(max_age_s, MEDIA_MAX_AGE_S))",
+        after="max_age=None)",
+        run=("tests/unit/media",),
+        caught_by=("test_links_end_within_the_hour_whatever_is_asked_for",),
+    ),
+    Mutant(
+        name="private addresses are fetched",
+        harm="a stranger reads the inside of the network through the relay",
+        before="    return not any(address in network for network in NOT_PUBLIC_4)",
+        after="    return True",
+        run=("tests/unit/media",),
+        caught_by=("test_not_public",),
+    ),
+    Mutant(
+        name="the group reads #42nd as an address",
+        harm="talk among colleagues reaches a customer",
+        before='(?::|(?=\\s|$))")\n_USERNAME',
+        after='")\n_USERNAME',
+        run=("tests/bridges/team",),
+        caught_by=("test_other_talk_is_a_note",),
+    ),
+    Mutant(
+        name="nobody is told of a dead letter",
+        harm="a customer waits for an answer that the desk believes sent",
+        before="        if not to:\n            return None, ()\n        text = failure_text(",
+        after="        if to:\n            return None, ()\n        text = failure_text(",
+        run=OUTBOUND,
+        caught_by=("test_who_is_told_of_a_dead_letter",),
+    ),
+    Mutant(
+        name="a replay goes nowhere",
+        harm="'sent again' and nothing arrives",
+        before="call('RPUSH', lane_key(dest, d[2]), new)\narm(dest, d[2], now)",
+        after="arm(dest, d[2], now)",
+        run=STORE,
+        caught_by=("test_a_replay_goes_behind_what_waits_and_is_a_delivery_of_its_own",),
+    ),
+    Mutant(
+        name="replay sends accepted parts again",
+        harm="a customer reads the beginning of an answer twice",
+        before="  if p > 0 then call('HSET', P .. 'd:' .. new, 'p', p, 'ps', string.rep('a', p)) end",
+        after="",
+        run=STORE,
+        caught_by=("test_a_replay_does_not_send_accepted_parts_again",),
+    ),
+    Mutant(
+        name="a lost reply waits for its lease",
+        harm="after a broken connection messages stand still for seconds",
+        before="if lock[1] == g and lock[2] == ARGV[2] and lock[3] then",
+        after="if false then",
+        run=STORE,
+        caught_by=("test_a_lost_claim_is_begun_at_once",),
+    ),
+    Mutant(
+        name="secrets in the log",
+        harm="whoever reads a log can write in a customer's name",
+        before='        return _ADDRESSES.sub(r"\\1" + MASK, text)',
+        after="        return text",
+        run=("tests/unit/observe",),
+        caught_by=("test_addresses_that_hold_secrets_are_masked",),
+    ),
+    Mutant(
+        name="nobody hears that it is over",
+        harm="people go on looking for a fault that has gone",
+        before="    over = [alarm for key, alarm in told.items() if key not in now and alarm.kind not in unknown]",
+        after="    over: list[Alarm] = []",
+        run=("tests/unit/observe/test_alarms.py",),
+        caught_by=("test_an_alarm_is_told_when_it_begins_and_when_it_is_over",),
+    ),
+)
