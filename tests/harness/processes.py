@@ -22,7 +22,7 @@ import yaml
 from click.testing import CliRunner
 
 import bridges
-from relay.cli.commands.setup import offline
+from relay.cli.loading import offline
 from relay.cli.main import cli
 from relay.config.load import load
 from tests.harness.secrets import ROOT, SECRET_KEY

@@ -18,7 +18,7 @@ from tests.harness import free_port, until
 from tests.harness.processes import end_embedded_store
 
 ROOT = Path(__file__).resolve().parents[2]
-IGNORED = shutil.ignore_patterns(".*", "data", "build", "dist", "*.egg-info", "__pycache__", "tests", "node_modules")
+IGNORED = ("data", "build", "dist", "tests", "node_modules")  # at the top; a package may have a folder of that name
 CONFIG = """\
 listen: 127.0.0.1:{port}
 channels:
@@ -42,7 +42,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     base = tmp_path_factory.mktemp("wheel")
     source = base / "source"
-    shutil.copytree(ROOT, source, ignore=IGNORED)
+    shutil.copytree(ROOT, source, ignore=ignored)
     run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", base, source)
     shutil.rmtree(source)
     (wheel,) = base.glob("*.whl")
@@ -59,6 +59,14 @@ def folder(tmp_path: Path) -> Path:
     """An empty directory with a config.yaml."""
     (tmp_path / "config.yaml").write_text(CONFIG.format(port=free_port()))
     return tmp_path
+
+
+def ignored(folder: str, names: list[str]) -> list[str]:
+    """What is no part of the source."""
+    top = Path(folder) == ROOT
+    return [
+        n for n in names if n == "__pycache__" or (top and (n in IGNORED or n[0] == "." or n.endswith(".egg-info")))
+    ]
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:

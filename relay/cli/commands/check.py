@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.text import Text
 
+from relay.cli.console import out, write_json
+from relay.cli.loading import offline
+from relay.cli.options import config_of, config_option, json_option, kinds
 from relay.config.load import Config
 from relay.config.masking import mask_url
 from relay.config.settings import PANEL, Delivery, Growing
@@ -103,3 +107,18 @@ def _together(delivery: Delivery) -> str:
         if total >= 2 * size:
             return f"about {total / size:.0f} {unit}"
     return f"about {total:.0f} seconds"
+
+
+@click.command("check")
+@config_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Read the configuration and show the map: channels, desks, routes, hook addresses. No network."""
+    config = config_of(ctx)
+    check_templates(config)
+    found = deployment_map(config, offline(config, kinds(ctx)))
+    if as_json:
+        write_json(found)
+    else:
+        show(found, config, out())

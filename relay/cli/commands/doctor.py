@@ -8,10 +8,13 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.text import Text
 
-from relay.cli.commands.setup import Kinds, offline
+from relay.cli.console import out, write_json
+from relay.cli.loading import Kinds, offline
+from relay.cli.options import config_of, config_option, json_option, kinds
 from relay.config.load import Config
 from relay.contract import Check, Http
 from relay.contract.errors import RelayError, SendError
@@ -124,7 +127,7 @@ def fine(found: Found) -> bool:
     return not any(c.ok is False for checks in found.values() for c in checks)
 
 
-def as_json(found: Found) -> list[dict[str, Any]]:
+def rows_of(found: Found) -> list[dict[str, Any]]:
     """A flat list: name, ok, what, found, remedy."""
     return [{"name": name} | asdict(check) for name, checks in found.items() for check in checks]
 
@@ -142,3 +145,17 @@ def show(found: Mapping[str, list[Check]], console: Console, *, nothing: str) ->
             if c.remedy:
                 line.append(f" → {c.remedy}", "yellow")
             console.print(line)
+
+
+@click.command("doctor")
+@config_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> int:
+    """Ask every outside system and the store whether they would work; exit status 1 if any would not."""
+    found = asyncio.run(doctor(config_of(ctx), kinds(ctx)))
+    if as_json:
+        write_json(rows_of(found))
+    else:
+        show(found, out(), nothing="cannot be asked without sending")
+    return 0 if fine(found) else 1

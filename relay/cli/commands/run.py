@@ -9,13 +9,16 @@ import sys
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
+import click
 import uvloop
 from pydantic import SecretStr
 from rich.console import Console
 from rich.text import Text
 
-from relay.cli.commands.setup import Kinds, err, out
-from relay.cli.commands.stopping import stop_signals
+from relay.cli.console import err, out
+from relay.cli.loading import Kinds
+from relay.cli.options import config_of, config_option, kinds
+from relay.cli.signals import stop_signals
 from relay.config.load import Config
 from relay.config.secret_keys import secret_keys
 from relay.config.suggestions import hint
@@ -121,3 +124,11 @@ def announce(service: Service, console: Console) -> None:
                 console.print(Text(f"  {connection.name:<12} {address}"))
     if not service.parts.workers:
         console.print(Text("This process only accepts; start `relay worker` to deliver."))
+
+
+@click.command("run")
+@config_option
+@click.pass_context
+def command(ctx: click.Context) -> int:
+    """Run everything: web, workers, embedded store. Ctrl-C stops."""
+    return run(config_of(ctx), kinds(ctx), ProcessRole())
