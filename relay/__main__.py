@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relay.cli.main import cli
-from relay.contract import Bridge
+
+if TYPE_CHECKING:
+    from relay.contract import Bridge
 
 
 def all_bridges() -> Sequence[type[Bridge[Any]]]:

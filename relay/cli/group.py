@@ -18,7 +18,6 @@ import click
 
 from relay.cli.console import err, make_readable
 from relay.config.suggestions import hint
-from relay.contract.errors import ConfigError, RelayError
 
 
 class LazyGroup(click.Group):
@@ -84,22 +83,24 @@ class RelayGroup(LazyGroup):
     def _status(self, args: Sequence[str] | None, prog_name: str | None, extra: dict[str, Any]) -> int:
         try:
             result = super().main(args, prog_name, standalone_mode=False, **extra)
-        except ConfigError as e:
-            return _complain(2, *map(str, e.problems))
         except click.ClickException as e:
             with contextlib.suppress(OSError):
                 e.show()
             return e.exit_code
         except (KeyboardInterrupt, click.Abort):
             return 130  # click has ended the line
-        except RelayError as e:
-            return _complain(1, f"relay: {e}")
         except BrokenPipeError:
             _drop_output()
             return 1
         except OSError as e:
             return _complain(1, f"relay: {e.strerror or e}" + (f": {e.filename}" if e.filename else ""))
         except Exception as e:
+            from relay.contract.errors import ConfigError, RelayError  # noqa: PLC0415 - `--version` needs none of it
+
+            if isinstance(e, ConfigError):
+                return _complain(2, *map(str, e.problems))
+            if isinstance(e, RelayError):
+                return _complain(1, f"relay: {e}")
             if os.environ.get("RELAY_DEBUG"):
                 traceback.print_exc()
             return _complain(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
-
-from aiohttp import web
+from typing import TYPE_CHECKING, Protocol
 
 from relay.contract.settings import BridgeSettings
+
+if TYPE_CHECKING:
+    from aiohttp import web  # takes a tenth of a second to load, and most commands start no sandbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from relay.config.settings import PANEL, Delivery, Growing
 from relay.contract import SANDBOX
 from relay.contract.durations import format_duration
 from relay.contract.errors import ConfigError
+from relay.contract.sizes import format_size
 from relay.routing.accounts import Account, Accounts
 from relay.texts.templates import Templates
 
@@ -27,6 +28,7 @@ def deployment_map(config: Config, accounts: Accounts) -> dict[str, Any]:
         "file": str(config.path),
         "channels": [_account(c) for c in accounts.channels()],
         "desks": [_account(d) for d in accounts.desks()] + [_panel(p, config) for p in accounts.panels],
+        "overrides": dict(config.overrides),
         "routes": [{"channel": r.channel, "desks": list(r.desks)} for r in config.routes],
         "warnings": [{"where": w.where, "key": w.key, "message": w.message} for w in config.warnings],
         "settings": config.summary(),
@@ -70,17 +72,37 @@ def show(found: dict[str, Any], config: Config, console: Console) -> None:
     for route in found["routes"]:
         desks = ", ".join(route["desks"])
         console.print(Text.assemble("  ", (route["channel"], "bold cyan"), " ⇄ ", (desks, "bold cyan")))
+    where = f"{config.listen}, reached at {config.base_url}"
+    console.print(Text.assemble("\n", ("Listens  ", "bold"), f" {where}"))
+    console.print(Text.assemble(("Hooks    ", "bold"), f" {_hook_sizes(config)}"))
+    if config.overrides:
+        said = ", ".join(f"{key} by {variable}" for key, variable in config.overrides.items())
+        console.print(Text.assemble(("Set from the environment: ", "bold"), said))
     console.print(Text.assemble("\n", ("Delivery", "bold"), "\n  ", delivery_words(config.delivery)))
     console.print(
         Text.assemble(
             ("Store    ", "bold"),
             f" {config.store}",
             f", fsync {config.fsync}, in {config.data_dir}" if config.store.embedded else "",
-            f"; messages are kept {format_duration(config.retention)}",
+            f"; finished messages stay {format_duration(config.retention)}",
         )
     )
+    kept = "off: no panel, no search" if config.history.off else mask_url(config.history.store)
+    keep = "" if config.history.off else f", kept {format_duration(config.history.keep)}"
+    console.print(Text.assemble(("History  ", "bold"), f" {kept}{keep}"))
+    if config.fsync == "everysec" and config.store.embedded:
+        said = "fsync: everysec: what was accepted in the last second before a power cut may be lost"
+        console.print(Text.assemble(("warning: ", "bold yellow"), said))
     for warning in config.warnings:
         console.print(Text.assemble(("warning: ", "bold yellow"), str(warning)))
+
+
+def _hook_sizes(config: Config) -> str:
+    """What a proxy in front must let through."""
+    most = format_size(config.max_body)
+    return (
+        f"of at most {most}, files of at most {format_size(config.media.max_file)}; a proxy in front must let them pass"
+    )
 
 
 def delivery_words(delivery: Delivery) -> str:
