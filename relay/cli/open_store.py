@@ -13,7 +13,7 @@ import click
 
 from relay.cli.options import config_of
 from relay.config.load import Config
-from relay.service.service import open_store
+from relay.service.opening import open_store
 from relay.store.store import Store
 
 T = TypeVar("T")

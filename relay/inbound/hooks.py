@@ -60,8 +60,13 @@ class Hooks:
         self.metrics = metrics
         self.max_body = max_body
         self.spool = spool
-        self._answering = {n: c.bridge for n, c in accounts.by_name.items() if isinstance(c.bridge, QuestionHook)}
         self._wrong: dict[str, deque[float]] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look at the accounts anew: they have changed."""
+        accounts = self.accounts.by_name.items()
+        self._answering = {n: c.bridge for n, c in accounts if isinstance(c.bridge, QuestionHook)}
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post(f"{PATH}{{account}}", self.handle)

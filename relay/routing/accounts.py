@@ -76,6 +76,12 @@ class Accounts:
     def desks(self) -> list[Account]:
         return [a for a in self.by_name.values() if a.is_desk]
 
+    def become(self, other: Accounts) -> None:
+        """Take another configuration's accounts, in one step: whoever holds this object sees them from the next event
+        on, and none sees a part of them."""
+        self.by_name, self.desks_of, self.channels_of = other.by_name, other.desks_of, other.channels_of
+        self.panels, self.kinds = other.panels, other.kinds
+
 
 def sandbox_url(origin: str, name: str) -> str:
     """Where the built-in sandbox of an account is mounted."""

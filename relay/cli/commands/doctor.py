@@ -20,7 +20,8 @@ from relay.contract import Check, Http
 from relay.contract.errors import RelayError, SendError
 from relay.contract.model import OutboundRequest
 from relay.routing.accounts import Account
-from relay.service.service import open_store, probe_one, provision_one
+from relay.service.opening import open_store
+from relay.service.provisioning import probe_one, provision_one
 from relay.store.server.checks import check_store
 from relay.transport.sender import Sender
 
