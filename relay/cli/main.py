@@ -16,6 +16,7 @@ COMMANDS = {
     "serve": _IN + "serve",
     "worker": _IN + "worker",
     "check": _IN + "check",
+    "reload": _IN + "reload",
     "doctor": _IN + "doctor",
     "provision": _IN + "provision",
     "explain": _IN + "explain",

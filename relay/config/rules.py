@@ -201,6 +201,8 @@ def warnings_of(doc: Document, config: Config) -> list[Problem]:
                 _field_path(account, field),
                 f"it guards a hook and has only {len(value)} characters; {GUARD_GOOD} or more cannot be guessed",
             )
+    if config.store.embedded and config.fsync == "everysec":
+        noted.add_problem(("fsync",), "what was accepted in the last second before a power cut may be lost")
     if config.sandboxes == "expose" and any(a.settings.sandboxed for a in config.accounts.values()):
         noted.add_problem(("sandboxes",), "whoever reaches the sandboxes reads and writes as anybody there")
     if not config.only_own and is_loopback(urlsplit(config.base_url).hostname or ""):

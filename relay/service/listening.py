@@ -1,4 +1,4 @@
-"""Taking the port: early, because sandboxes and hook addresses need its number, and with a sentence when it is taken."""
+"""Taking the port: early, because sandboxes and hook addresses need its number; a sentence where it is taken."""
 
 from __future__ import annotations
 

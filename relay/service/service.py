@@ -101,6 +101,7 @@ class Service:
         self.background = Supervisor()
         self._stack = contextlib.AsyncExitStack()
         self._reloading = asyncio.Lock()
+        self.running = False
 
     # --- start -----------------------------------------------------------------------------------------------------
 
@@ -114,6 +115,7 @@ class Service:
 
     async def stop(self) -> None:
         """Take nothing new, finish what is in flight, close everything. Uses up no try, loses nothing."""
+        self.running = False
         await self._stack.aclose()
 
     async def _start(self) -> None:
@@ -166,6 +168,7 @@ class Service:
             self.background.keep("embedded store", self._embedded.keep_running)
         if self.parts.web and config.provision:
             self.background.once(provision_and_say(list(self.accounts.by_name.values()), self.senders), "provision")
+        self.running = True
         # Long-lived objects leave the collector's sight, and it looks less often: measured x1.15 to x1.3.
         gc.collect()
         gc.freeze()

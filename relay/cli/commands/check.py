@@ -90,9 +90,6 @@ def show(found: dict[str, Any], config: Config, console: Console) -> None:
     kept = "off: no panel, no search" if config.history.off else mask_url(config.history.store)
     keep = "" if config.history.off else f", kept {format_duration(config.history.keep)}"
     console.print(Text.assemble(("History  ", "bold"), f" {kept}{keep}"))
-    if config.fsync == "everysec" and config.store.embedded:
-        said = "fsync: everysec: what was accepted in the last second before a power cut may be lost"
-        console.print(Text.assemble(("warning: ", "bold yellow"), said))
     for warning in config.warnings:
         console.print(Text.assemble(("warning: ", "bold yellow"), str(warning)))
 
