@@ -157,10 +157,10 @@ async def test_doctor_and_the_public_address(outside: Outside):
 
     async def proxied(request: aiohttp.web.Request) -> aiohttp.web.Response:
         """A proxy that lets only some paths through, and small bodies only."""
-        if request.path.startswith("/hooks") and not passes_hooks:
-            return aiohttp.web.Response(status=404)
         if (request.content_length or 0) > 1_000_000:
             return aiohttp.web.Response(status=413)
+        if request.path.startswith("/hooks") and not passes_hooks:
+            return aiohttp.web.Response(status=404)
         url = real + request.path_qs
         async with outside.shop.session.request(request.method, url, data=await request.read()) as answer:
             return aiohttp.web.Response(status=answer.status, body=await answer.read())
