@@ -27,6 +27,8 @@ COMMANDS = {
     "dead": _IN + "dead",
     "user": _IN + "users",
     "token": _IN + "tokens",
+    "healthy": _IN + "healthy",
+    "init": _IN + "init",
     "sandbox": _IN + "sandbox",
     "schema": _IN + "schema",
 }
