@@ -16,7 +16,7 @@ _CONFIG = "relay.config"  # in click's meta, which group and command share
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _remember(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+def _remember(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
     """`-c` may stand before or after the command; the one nearer to the command wins."""
     if value is not None:
         ctx.meta[_CONFIG] = value

@@ -16,7 +16,6 @@ from hiredis import ReplyError
 
 from relay.contract.errors import StoreUnavailable
 from relay.observe.metrics import Metrics
-from relay.outbound.lane_worker import LaneWorker
 from relay.store.records import Destination
 from relay.store.store import Store
 
@@ -25,6 +24,18 @@ log = logging.getLogger("relay.observe.readiness")
 PROBE_EVERY_S = 3.0
 # A lane that is due and untouched for so long means that nobody works, whatever the workers say.
 STUCK_S = 30.0
+
+
+class Turning(Protocol):
+    """What works for a destination in this process."""
+
+    @property
+    def destination(self) -> str: ...
+
+    @property
+    def healthy(self) -> bool:
+        """False when it should turn and does not."""
+        ...
 
 
 class _Named(Protocol):
@@ -42,7 +53,7 @@ class Readiness:
         store: Store,
         metrics: Metrics,
         accounts: _Named,
-        workers: Callable[[], Sequence[LaneWorker]],
+        workers: Callable[[], Sequence[Turning]],
         *,
         expects_workers: bool,
         name: str,
