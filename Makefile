@@ -11,7 +11,7 @@ DEV := .venv/dev.stamp
 FLOOR := 80
 MAKEFLAGS += --no-print-directory
 
-.PHONY: run shell test check coverage format pages faults mutants bench lock clean
+.PHONY: run shell test check coverage format pages vendor faults mutants bench lock clean
 .DEFAULT_GOAL := run
 
 run: $(RUN)
@@ -31,6 +31,7 @@ check: $(DEV)
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/vulture
 	@$(BIN)/python -m tests.pages --check
+	@$(BIN)/python requirements/vendor.py --check
 
 # How much of the code the tests run that need no process of their own; less than the floor is an error.
 coverage: $(DEV)
@@ -43,6 +44,10 @@ format: $(DEV)
 
 pages: $(DEV)
 	@$(BIN)/python -m tests.pages
+
+# Files of others for the browser, in the versions that relay/web/static/vendor/vendor.toml names. Needs npm.
+vendor: $(DEV)
+	@$(BIN)/python requirements/vendor.py
 
 # Kills, cuts, freezes and fills things for a long time, and counts what is lost, doubled or out of order.
 faults: $(DEV)

@@ -20,6 +20,7 @@ from hiredis import ReplyError
 
 from relay.contract import Lookup, QuestionHook, RawRequest
 from relay.contract.errors import MalformedPayload, PayloadTooLarge, StoreUnavailable, VerificationFailed
+from relay.contract.model import Answer
 from relay.inbound import bodies
 from relay.inbound.intake import AnsweredMeanwhile, Intake, NoSuchContact
 from relay.inbound.replies import ACCEPTED, Reply, answered, said
@@ -140,6 +141,9 @@ class Hooks:
             except AnsweredMeanwhile as e:
                 return answered(412, {"ok": False, "error": str(e), "newest": e.newest})
             self.metrics.event(connection.name, taken.what)
+            if isinstance(event, Answer) and event.client_id and taken.message_id:
+                # Who names answers is told our name of it: that is what `after` takes.
+                return answered(200, {"ok": True, "id": taken.message_id})
         return ACCEPTED
 
     def _refused(self, connection: Account, remote: str, error: Exception) -> Reply:

@@ -160,7 +160,7 @@ class Sessions:
 
     async def _announce(self, user: str) -> None:
         """Pages that hold a stream open are told to look whether they still may."""
-        await self.store.wire.call("XADD", self.store.key("feed"), "*", "k", "user", "n", "0", "m", user)
+        await self.store.feed.announce("user", 0, user)
 
     async def _read(self, key: str) -> Session | None:
         flat = await self.store.wire.call("HGETALL", self._key(key))

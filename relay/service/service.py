@@ -22,7 +22,9 @@ from relay.config.load import Config
 from relay.contract import Bridge, Check, Lookup, Reclaiming, Sandbox
 from relay.contract.errors import RelayError, StoreUnavailable
 from relay.contract.model import AccountWarning, Attachment, Outcome
-from relay.history.database import Database
+from relay.history.archived import ArchivedPosition
+from relay.history.archiver import Archiver
+from relay.history.database import Database, address
 from relay.inbound.contact_lookup import ContactLookup
 from relay.inbound.desk_commands import DeskCommands
 from relay.inbound.front import Front
@@ -59,6 +61,7 @@ from relay.transport.file_parts import file_opener
 from relay.transport.sender import Sender
 from relay.web import application as webapp
 from relay.web.behind_login import behind_login, needs_no_login
+from relay.web.feed.reader import FeedReader
 from relay.web.start_page import page_routes
 
 log = logging.getLogger("relay.service.service")
@@ -96,6 +99,8 @@ class Service:
         self.sandboxes: Mapping[str, Sandbox] = {}
         self.lookups: dict[str, Lookup] = {}
         self.address = ""
+        self.feed: FeedReader | None = None
+        self.archived: ArchivedPosition | None = None
         self.setup_address = ""  # where the first user is made, while there is none; a secret
         self.warnings: list[str] = []
         self.background = Supervisor()
@@ -116,11 +121,14 @@ class Service:
     async def stop(self) -> None:
         """Take nothing new, finish what is in flight, close everything. Uses up no try, loses nothing."""
         self.running = False
+        if self.feed is not None:
+            self.feed.close("shutdown")  # streams would otherwise hold up everything that waits for requests to end
         await self._stack.aclose()
 
     async def _start(self) -> None:
         config = self.config
         origin = config.local_url
+        self._stack.push_async_callback(self.background.stop)  # of a start that fails; an orderly stop begins with it
         if self.parts.web:
             self._listener, origin = listen(config)
             self._stack.callback(self._listener.close)
@@ -267,7 +275,7 @@ class Service:
 
     async def _behind_login(self) -> Sequence[web.RouteDef]:
         """Log-in, API and pages for people; and the link with which the first of them sets it up."""
-        self.database = Database(f"sqlite+aiosqlite:///{self.config.data_dir / 'history.db'}")
+        self.database = Database(address("sqlite", self.config.data_dir))
         self._stack.push_async_callback(self.database.close)
         await self.database.connect()
         people = People(self.database, self.store, self.keys)
@@ -286,6 +294,13 @@ class Service:
             wake_workers=self.wake_workers,
             link_file=lambda a: media_path(self.keys, a.file_id, "panel", a.filename),
         )
+        self.feed = made.services.feed
+        self.archived = made.services.archived
+        self._stack.push_async_callback(self.archived.stop)
+        await self.archived.start()
+        self.archiver = Archiver(self.store, self.database, holder=self.name)
+        self.background.keep("archiver", self.archiver.run)
+        self.background.keep("feed", self.feed.run)
         if not needs_no_login(self.config) and (secret := await people.setup_link()):
             self.setup_address = f"{self.config.public_url or self.address}/setup/{secret}"
         return made.routes

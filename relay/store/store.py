@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from relay.contract.errors import StoreUnavailable
 from relay.contract.model import Contact, Kind, Report, ReportStatus, State
 from relay.store import keys
+from relay.store.feed import Feed
 from relay.store.records import (
     Accepted,
     Breaker,
@@ -40,18 +41,19 @@ from relay.store.server.pipeline import StorePipeline
 
 # Each script with the parts it needs: what stands in a script is built anew in every call.
 SCRIPTS = {
-    "accept": ("job", "arming", "putting"),
+    "accept": ("job", "arming", "feed", "putting"),
     "claim": ("job", "records", "lanes"),
-    "finish": ("job", "records", "lanes", "holding", "ladder", "endings"),
-    "fail": ("job", "arming", "putting", "records", "lanes", "holding", "ladder", "endings"),
+    "finish": ("job", "records", "lanes", "feed", "holding", "ladder", "endings", "claims"),
+    "fail": ("job", "arming", "feed", "putting", "records", "lanes", "holding", "ladder", "endings", "claims"),
     "renew": (),
     "release": ("job",),
     "regain": (),
-    "report": ("records", "ladder", "endings"),
+    "report": ("records", "feed", "ladder", "endings", "claims"),
     "sweep": ("job", "arming", "records", "lanes"),
     "revive": (),
-    "replay": ("job", "arming", "records", "endings"),
-    "drop": ("records", "endings"),
+    "replay": ("job", "arming", "records", "feed", "endings", "claims"),
+    "drop": ("records", "feed", "endings", "claims"),
+    "close": ("feed",),
 }
 _CODES = {
     ReportStatus.PENDING: "p",
@@ -61,11 +63,13 @@ _CODES = {
 }
 
 
-def load_scripts() -> dict[str, str]:
-    """Each script with what it needs in front."""
+def load_scripts(*, feed: bool = True) -> dict[str, str]:
+    """Each script with what it needs in front. `feed`: whether changes are announced in the feed."""
     folder = files("relay.store") / "lua"
+    switch = f"local FEED = {'true' if feed else 'false'}\n"
     return {
-        name: "".join(
+        name: switch
+        + "".join(
             [
                 *((folder / "parts" / f"{part}.lua").read_text() for part in ("common", *parts)),
                 (folder / f"{name}.lua").read_text(),
@@ -117,11 +121,13 @@ class Store:
         lease_s: float = 6.0,
         breaker: Breaker | None = None,
         tell_others: bool = True,
+        feed: bool = True,
         timeout_s: float = 3.0,
         prefix: str = keys.PREFIX,
     ) -> None:
         self.where = where
         self.prefix = prefix
+        self.feed = Feed(self)
         self.retention_ms = int(retention_s * 1000)
         self.lease_ms = int(lease_s * 1000)
         self.breaker = b = breaker or Breaker()
@@ -130,7 +136,7 @@ class Store:
         self._retention = b"%d" % self.retention_ms
         self._lease = b"%d" % self.lease_ms
         self._breaker = tuple(b"%d" % n for n in (b.failures, b.lanes, b.first_ms, b.max_ms))
-        self.wire = StorePipeline(connections.locator(where), scripts=load_scripts(), timeout_s=timeout_s)
+        self.wire = StorePipeline(connections.locator(where), scripts=load_scripts(feed=feed), timeout_s=timeout_s)
         self._redis: aioredis.Redis | None = None
         self._bell = b"1" if tell_others else b"0"
 
@@ -386,10 +392,10 @@ class Store:
             await pipe.execute()
         return did
 
-    def remember_echo(self, desk: str, text: str) -> None:
-        """Note that we are about to post this text, so that its echo is known. Not awaited: it leaves on the same
-        connection before the post does, and only its durability would be worth waiting for."""
-        self.wire.post("SET", self.key(keys.echo(desk, text)), "1", "PX", str(int(keys.ECHO_TTL_S * 1000)))
+    async def remember_echo(self, desk: str, text: str) -> None:
+        """Note that we are about to post this text, so that its echo is known. Awaited before the post leaves: the echo
+        may come back through another process, and sooner than a command that is still on its way to the store."""
+        await self.wire.call("SET", self.key(keys.echo(desk, text)), "1", "PX", str(int(keys.ECHO_TTL_S * 1000)))
 
     async def is_echo(self, desk: str, text: str) -> bool:
         """Whether we posted exactly this text to this desk lately."""
@@ -400,35 +406,34 @@ class Store:
     async def contact(self, number: int) -> ContactCard | None:
         """A contact by its number, or None."""
         flat = await self.wire.call("HGETALL", self.key(f"contact:{number}"))
-        h = dict(zip(flat[::2], flat[1::2], strict=True))
-        if b"id" not in h:
-            return None
-        return ContactCard(
-            contact=Contact(
-                id=number,
-                channel=_text(h.get(b"ch")),
-                remote_id=_text(h.get(b"id")),
-                username=_text(h.get(b"user")),
-                name=_text(h.get(b"name")),
-            ),
-            first_ms=_int(h.get(b"first")),
-            last_ms=_int(h.get(b"last")),
-            last_kind=_text(h.get(b"lk")),
-            dm_ms=_int(h.get(b"dm")),
-            comment_id=_text(h.get(b"cid")),
-            comment_ms=_int(h.get(b"cat")),
-            answered_ms=_int(h.get(b"ans")),
-            closed_ms=_int(h.get(b"closed")),
-        )
+        return _card(number, dict(zip(flat[::2], flat[1::2], strict=True)))
+
+    async def contacts(self, numbers: Sequence[int]) -> dict[int, ContactCard]:
+        """Many contacts by their numbers; those that are gone are left out."""
+        async with self._slow() as redis, redis.pipeline(transaction=False) as pipe:
+            for n in numbers:
+                pipe.hgetall(self.key(f"contact:{n}"))
+            found = await pipe.execute()
+        cards = {n: _card(n, h) for n, h in zip(numbers, found, strict=True)}
+        return {n: card for n, card in cards.items() if card is not None}
 
     async def number_of_name(self, channel: str, username: str) -> int | None:
         """The latest holder of a user name in a channel."""
         found = await self.wire.call("HGET", self.key(f"name:{channel}"), username.lower())
         return int(found) if found else None
 
-    async def is_claimed(self, once: str) -> bool:
-        """Whether something that may happen once has happened."""
-        return bool(await self.wire.call("EXISTS", self.key(once)))
+    async def comments(self, number: int, since_ms: int, limit: int) -> list[tuple[str, int]]:
+        """A contact's comments since then, newest first: (the channel's id, when it came in ms)."""
+        rows = await self.wire.call(
+            "ZREVRANGEBYSCORE", self.key(f"comments:{number}"), "+inf", str(since_ms), "WITHSCORES",
+            "LIMIT", "0", str(limit),
+        )  # fmt: skip
+        return [(_text(c), _int(at)) for c, at in zip(rows[::2], rows[1::2], strict=True)]
+
+    async def are_claimed(self, single_use: Sequence[str]) -> list[bool]:
+        """Of each of these, whether what may happen once has happened."""
+        found = await self.wire.call("MGET", *map(self.key, single_use)) if single_use else []
+        return [value is not None for value in found]
 
     async def recent(self, limit: int = 20, offset: int = 0) -> list[int]:
         """Conversation numbers, latest activity first."""
@@ -442,8 +447,7 @@ class Store:
 
     async def close(self, number: int) -> None:
         """Close a conversation; it opens again when somebody writes. Times are the store's clock, as everywhere."""
-        now_ms = int(await self._now_s() * 1000)
-        await self.wire.call("HSET", self.key(f"contact:{number}"), "closed", str(now_ms))
+        await self.wire.run("close", self.prefix, number)
 
     async def identity(self, account: str, found: str) -> str:
         """The account id this account had when it was first seen; `found` is kept when it is the first."""
@@ -478,23 +482,37 @@ class Store:
             m = await redis.hgetall(self.key(f"m:{message_id}"))
             if b"e" not in m:
                 return None
-            within = [m] if b"s" in m else []  # delivery 0; before there was one, they were numbered from 1
-            count = len(_text(m.get(b"d")).split())
-            ids = [f"{message_id}-{i + 1 - len(within)}" for i in range(count)]
+            ids = _delivery_ids(message_id, m)
+            within = [m] if b"s" in m else []
             async with redis.pipeline(transaction=False) as pipe:
                 for did in ids[len(within) :]:
                     pipe.hgetall(self.key(keys.record(did)))
                 rows = within + await pipe.execute()
-        return MessageRecord(
-            id=message_id,
-            kind=Kind(_text(m.get(b"k"))),
-            origin=_text(m.get(b"o")),
-            number=_int(m.get(b"n")),
-            at_ms=_int(m.get(b"at")),
-            envelope=orjson.loads(m[b"e"]),
-            raw=m.get(b"raw", b""),
-            records=tuple(_record(did, row) for did, row in zip(ids, rows, strict=True) if row),
-        )
+        return _message(message_id, m, ids, rows)
+
+    async def journals(self, message_ids: Sequence[str]) -> list[MessageRecord]:
+        """Many messages with their deliveries, in the order asked for; those that are gone are left out."""
+        async with self._slow() as redis:
+            async with redis.pipeline(transaction=False) as pipe:
+                for mid in message_ids:
+                    pipe.hgetall(self.key(f"m:{mid}"))
+                found = await pipe.execute()
+            wanted: list[tuple[str, dict[bytes, bytes], list[str]]] = []
+            async with redis.pipeline(transaction=False) as pipe:
+                for mid, m in zip(message_ids, found, strict=True):
+                    if b"e" not in m:
+                        continue
+                    ids = _delivery_ids(mid, m)
+                    wanted.append((mid, m, ids))
+                    for did in ids[int(b"s" in m) :]:
+                        pipe.hgetall(self.key(keys.record(did)))
+                rest = iter(await pipe.execute())
+        out = []
+        for mid, m, ids in wanted:
+            rows = [m] if b"s" in m else []
+            rows += [next(rest) for _ in ids[len(rows) :]]
+            out.append(_message(mid, m, ids, rows))
+        return out
 
     async def find(self, some_id: str, accounts: Sequence[str]) -> str | None:
         """Our message id for a message id, a delivery id, or an id the other side gave (queueId), or None."""
@@ -531,9 +549,14 @@ class Store:
         return _record(delivery_id, row) if b"to" in row else None
 
     async def replay(self, delivery_id: str, to: str = "", by: str = "") -> tuple[str, str] | None:
-        """Send a dead letter again. Returns (new delivery id, destination), None when it is no dead letter."""
+        """Send a dead letter again. Returns (new delivery id, destination), None when it is no dead letter. Raises
+        ValueError with a short reason when it must not be sent again: `comment_already_answered`."""
         reply = await self.wire.run("replay", self.prefix, delivery_id, to, self.retention_ms, by)
-        return (reply[0].decode(), reply[1].decode()) if reply else None
+        if not reply:
+            return None
+        if not reply[0]:
+            raise ValueError(_text(reply[1]))
+        return reply[0].decode(), reply[1].decode()
 
     async def drop(self, delivery_id: str) -> bool:
         """Give a dead letter up for good; False when it is none."""
@@ -595,7 +618,7 @@ class Store:
             await redis.publish(self.key("bell"), name)
         return bool(gone)
 
-    async def _now_s(self) -> float:
+    async def now_s(self) -> float:
         """The store's clock, which all due times are in. Hosts disagree: one whose own clock is minutes ahead would
         take every worker for dead and every lane for stuck."""
         seconds, micros = await self.wire.call("TIME")
@@ -605,7 +628,7 @@ class Store:
 
     async def beat(self, worker: str, destinations: Sequence[str]) -> None:
         """Say that this process lives and works for these destinations. Believed for `WORKER_TTL_S`."""
-        said = {"until": await self._now_s() + keys.WORKER_TTL_S, "serves": list(destinations)}
+        said = {"until": await self.now_s() + keys.WORKER_TTL_S, "serves": list(destinations)}
         await self.wire.call("HSET", self.key("workers"), worker, orjson.dumps(said))
 
     async def unregister(self, worker: str) -> None:
@@ -616,7 +639,7 @@ class Store:
         """Living processes and what they serve; those not heard of for an hour are forgotten."""
         flat = await self.wire.call("HGETALL", self.key("workers"))
         out: dict[str, list[str]] = {}
-        now = await self._now_s()
+        now = await self.now_s()
         for name, said in zip(flat[::2], flat[1::2], strict=True):
             entry = orjson.loads(said)
             if entry["until"] > now:
@@ -650,7 +673,7 @@ class Store:
 
     async def stuck(self, destinations: Sequence[str], for_s: float) -> list[str]:
         """Destinations, neither paused nor broken off, with a lane that has been due and untouched for so long."""
-        due_before = int((await self._now_s() - for_s) * 1000)
+        due_before = int((await self.now_s() - for_s) * 1000)
         found = []
         for name in destinations:
             held = await self.wire.call("HMGET", self.key(f"dest:{name}"), "paused", "open")
@@ -694,13 +717,61 @@ class StoreMemory:
         await self._store.wire.call("DEL", self._key(key))
 
 
+def listen(store: Store, channel: str, hear: Callable[[str], None]) -> StorePipeline:
+    """A connection that calls `hear(payload)` for everything published to a channel of ours."""
+    return StorePipeline(connections.locator(store.where), timeout_s=3.0, subscribe=(store.key(channel), hear))
+
+
 def bell(store: Store, ring: Callable[[str], None]) -> StorePipeline:
     """A connection that calls `ring(destination)` whenever another process arms a lane."""
-    return StorePipeline(connections.locator(store.where), timeout_s=3.0, subscribe=(store.key("bell"), ring))
+    return listen(store, "bell", ring)
 
 
 def _triples(lanes: Sequence[LeasedLane]) -> list[str]:
     return [x for lane in lanes for x in (str(lane.number), lane.job, lane.token)]
+
+
+def _card(number: int, h: dict[bytes, bytes]) -> ContactCard | None:
+    if b"id" not in h:
+        return None
+    return ContactCard(
+        contact=Contact(
+            id=number,
+            channel=_text(h.get(b"ch")),
+            remote_id=_text(h.get(b"id")),
+            username=_text(h.get(b"user")),
+            name=_text(h.get(b"name")),
+        ),
+        first_ms=_int(h.get(b"first")),
+        last_ms=_int(h.get(b"last")),
+        last_kind=_text(h.get(b"lk")),
+        dm_ms=_int(h.get(b"dm")),
+        comment_id=_text(h.get(b"cid")),
+        comment_ms=_int(h.get(b"cat")),
+        answered_ms=_int(h.get(b"ans")),
+        closed_ms=_int(h.get(b"closed")),
+    )
+
+
+def _delivery_ids(message_id: str, m: dict[bytes, bytes]) -> list[str]:
+    """Of a message's deliveries. Number 0 is kept in the message; before there was one, they were numbered from 1."""
+    first = 0 if b"s" in m else 1
+    return [f"{message_id}-{first + i}" for i in range(len(_text(m.get(b"d")).split()))]
+
+
+def _message(
+    message_id: str, m: dict[bytes, bytes], ids: Sequence[str], rows: Sequence[dict[bytes, bytes]]
+) -> MessageRecord:
+    return MessageRecord(
+        id=message_id,
+        kind=Kind(_text(m.get(b"k"))),
+        origin=_text(m.get(b"o")),
+        number=_int(m.get(b"n")),
+        at_ms=_int(m.get(b"at")),
+        envelope=orjson.loads(m[b"e"]),
+        raw=m.get(b"raw", b""),
+        records=tuple(_record(did, row) for did, row in zip(ids, rows, strict=True) if row),
+    )
 
 
 def _record(did: str, row: dict[bytes, bytes]) -> DeliveryRecord:

@@ -12,6 +12,7 @@ from relay.inbound.hooks import Hooks
 from relay.observe.metrics import Metrics
 from relay.observe.readiness import Readiness
 from relay.routing.hook_addresses import proof_of_key
+from relay.web.assets import assets
 
 
 def application(
@@ -49,6 +50,7 @@ def application(
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", figures)
+    app.add_routes(assets().routes())
     app.add_routes(routes)
     if hooks is not None:
         hooks.add_routes(app)

@@ -1,4 +1,4 @@
-"""Files that pages are made of, under an address that changes with their content, so that a browser keeps them for good.
+"""Files that pages are made of, under an address that changes with their content, so browsers keep them for good.
 
 The table of files is fixed when the process starts: what is not in it is a 404, whatever the path looks like.
 """
@@ -25,6 +25,14 @@ TYPES: Final = {
     ".json": "application/json",
     ".webmanifest": "application/manifest+json",
 }
+BUNDLES: Final = {
+    "panel/panel.css": (
+        "ui/base.css",
+        *(f"panel/styles/{name}.css" for name in ("layout", "inbox", "thread", "composer", "dialogs")),
+    ),
+}
+"""Style sheets that are sent as one, so that a page waits for a single file: name -> parts in order."""
+
 _HEADERS: Final = {
     "Cache-Control": "public, max-age=31536000, immutable",
     "X-Content-Type-Options": "nosniff",
@@ -46,15 +54,17 @@ class Assets:
 
     def __init__(self, folder: Path = STATIC) -> None:
         self._files: dict[str, _File] = {}
-        whole = hashlib.sha256()
         for path in sorted(folder.rglob("*")):
             kind = TYPES.get(path.suffix)
-            if kind is None or not path.is_file():
-                continue
-            name, data = path.relative_to(folder).as_posix(), path.read_bytes()
-            self._files[name] = _File(data, kind)
-            whole.update(f"{name}\0{len(data)}\0".encode())
-            whole.update(data)
+            if kind is not None and path.is_file():
+                self._files[path.relative_to(folder).as_posix()] = _File(path.read_bytes(), kind)
+        for name, parts in BUNDLES.items():
+            if all(part in self._files for part in parts):
+                self._files[name] = _File(b"\n".join(self._files[part].data for part in parts), TYPES[".css"])
+        whole = hashlib.sha256()
+        for name, file in sorted(self._files.items()):
+            whole.update(f"{name}\0{len(file.data)}\0".encode())
+            whole.update(file.data)
         self.root = f"/static/{whole.hexdigest()[:16]}"
 
     def url(self, name: str) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
 from relay.config.load import Config
 from relay.contract import Check
 from relay.contract.model import Attachment
+from relay.history.archived import ArchivedPosition
 from relay.history.database import Database
+from relay.history.queries import Queries
 from relay.inbound.intake import Intake
 from relay.media.library import MediaStore
 from relay.people.people import People
@@ -22,12 +25,17 @@ from relay.web.api.cursors import Cursors
 from relay.web.api.docs_page import docs_routes
 from relay.web.api.idempotency import Idempotency
 from relay.web.api.limits import Limits
+from relay.web.api.resources.events import read_event
 from relay.web.api.services import Services
 from relay.web.api.serving import Api
 from relay.web.api.table import OPERATIONS
+from relay.web.assets import assets
 from relay.web.client_address import ClientAddresses
+from relay.web.feed.reader import FeedReader
+from relay.web.feed.streams import Streams
 from relay.web.login.gate import Gate
 from relay.web.login.pages import LoginPages
+from relay.web.panel.page import panel_routes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,6 +71,8 @@ def behind_login(
         public_url=config.public_url,
         demo=needs_no_login(config),
     )
+    queries = Queries(database)
+    archived = ArchivedPosition(store, queries)
     services = Services(
         config=config,
         accounts=accounts,
@@ -80,12 +90,21 @@ def behind_login(
         doctor=doctor,
         wake_workers=wake_workers,
         link_file=link_file,
+        texts=texts,
         operations=OPERATIONS,
+        queries=queries,
+        archived=archived,
     )
+    services.feed = FeedReader(store, partial(read_event, services), archived)
+    services.streams = Streams()
     api = Api(OPERATIONS, services)
     pages = LoginPages(gate, people, texts, keys)
+    demo = needs_no_login(config)
+    panel = panel_routes(assets(), texts, accounts, gate, locale=config.locale, framed=demo) if accounts.panels else ()
     return BehindLogin(
-        gate=gate, services=services, routes=[*pages.routes(), *docs_routes(OPERATIONS, gate, texts), *api.routes()]
+        gate=gate,
+        services=services,
+        routes=[*pages.routes(), *panel, *docs_routes(OPERATIONS, gate, texts), *api.routes()],
     )
 
 

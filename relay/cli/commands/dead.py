@@ -18,8 +18,9 @@ from relay.cli.open_store import ask_store
 from relay.cli.options import config_option, json_option, known_name
 from relay.config.load import Config
 from relay.contract.errors import RelayError
-from relay.contract.model import Role
+from relay.contract.model import Kind, Role
 from relay.observe.tracing import ATTEMPTS, rfc3339, traced
+from relay.routing.routes import may_be_sent_to
 from relay.store.store import Store
 
 AT_ONCE = 20  # questions to the store
@@ -68,18 +69,25 @@ async def replay(store: Store, config: Config, ids: list[str], *, everything: bo
     dead = await store.dead_ids()
     chosen = dead if everything else _known(ids, dead)
     await _refuse_lost(store, config, chosen, to)
+    if to:
+        await _check_destination(store, config, chosen, to)
     by = _operating()
-    done = []
+    done: list[dict[str, str]] = []
     async for did in _with_progress(chosen, "Sending again"):
-        if (new := await store.replay(did, to, by=by)) is not None:
+        try:
+            new = await store.replay(did, to, by=by)
+        except ValueError:
+            raise RelayError(
+                f"{did} answers a comment that has been answered by now, and a comment is answered once. "
+                f"{len(done)} sent again before it; `relay dead drop {did}` ends it."
+            ) from None
+        if new is not None:
             done.append({"id": did, "as": new[0], "destination": new[1]})
     return done
 
 
 async def _refuse_lost(store: Store, config: Config, chosen: Sequence[str], to: str) -> None:
-    """A letter for somebody who is not in the configuration would wait for ever; a customer's message must not go to a
-    customer, nor an answer to the desks."""
-    wanted = config.accounts[to].role if to else None
+    """A letter for somebody who is not in the configuration would wait for ever."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def destination(did: str) -> str:
@@ -88,15 +96,10 @@ async def _refuse_lost(store: Store, config: Config, chosen: Sequence[str], to: 
         return record.destination if record else ""
 
     names = set(await asyncio.gather(*(destination(did) for did in chosen))) - {""}
-    if wanted is None and (lost := sorted(names - set(config.accounts))):
+    if not to and (lost := sorted(names - set(config.accounts))):
         raise RelayError(
             f"Nothing is sent: {', '.join(lost)} is not in {config.path.name}, so nobody would deliver it. "
             "Put it back, or say with --to NAME who gets it."
-        )
-    other = sorted(n for n in names if n in config.accounts and wanted and config.accounts[n].role is not wanted)
-    if wanted and other:
-        raise RelayError(
-            f"Nothing is sent: {to} is a {wanted.value}, and what went to {', '.join(other)} is not meant for one."
         )
 
 
@@ -119,6 +122,21 @@ def _operating() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user has no name
         return "command line"
+
+
+async def _check_destination(store: Store, config: Config, ids: list[str], to: str) -> None:
+    """Raises RelayError where one of these must not go there, before any is sent."""
+    for did in ids:
+        journal = await store.journal(did.rpartition("-")[0])
+        if journal is None:
+            continue
+        card = await store.contact(journal.number) if journal.number else None
+        channel = card.contact.channel if card is not None else ""
+        is_desk, desks = config.accounts[to].role is Role.DESK, config.desks_for(channel)
+        if not may_be_sent_to(journal.kind, channel=channel, destination=to, is_desk=is_desk, desks=desks):
+            what = "answer" if journal.kind in (Kind.ANSWER, Kind.DELETE) else journal.kind.value
+            where = f"{channel} or to its desks" if what == "answer" else f"the desks of {channel}"
+            raise RelayError(f"{did} is a {what} of conversation #{journal.number}: it may go to {where}, not to {to}.")
 
 
 async def drop(store: Store, ids: list[str]) -> list[str]:

@@ -19,10 +19,12 @@ if log and log ~= d[5] then call('HSET', key, 'l', log) end
 if parts == d[1] then return { 'same', did, d[4], d[2] } end
 if not d[3] then
   call('HSET', key, 'ps', parts)
+  announce('delivery', d[4] or '0', did)
   return { 'changed', did, d[4], d[2] }
 end
 local state = standing(parts)
 call('HSET', key, 'ps', parts, 's', state)
+announce('delivery', d[4] or '0', did)
 if state == d[2] then return { 'same', did, d[4], d[2] } end
 if state == 'failed' then
   local m = P .. 'm:' .. message_of(did)
@@ -31,5 +33,6 @@ if state == 'failed' then
   -- The message's only delivery was not taken off when it ended; see `finish`.
   if d[6] then call('HSET', m, 'open', 1) else call('HINCRBY', m, 'open', 1) end
   to_dead_letters(did, now, 'reported', ARGV[6])
+  give_back(did, ARGV[1], log, true)
 end
 return { 'changed', did, d[4], state }

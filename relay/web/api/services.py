@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relay.config.load import Config
 from relay.contract import Check
 from relay.contract.model import Attachment
+from relay.history.archived import ArchivedPosition
 from relay.history.database import Database
+from relay.history.queries import Queries
 from relay.inbound.intake import Intake
 from relay.media.library import MediaStore
 from relay.people.people import People
 from relay.routing.accounts import Accounts
 from relay.store.store import Store
+from relay.texts.templates import Templates
 from relay.web.api.cursors import Cursors
 from relay.web.api.idempotency import Idempotency
 from relay.web.api.limits import Limits
+from relay.web.feed.reader import FeedReader
+from relay.web.feed.streams import Streams
 
 if TYPE_CHECKING:
     from relay.web.api.operations import Operation
     from relay.web.login.gate import Gate
+
+ARCHIVED_S = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,4 +53,24 @@ class Services:
     doctor: Callable[[], Awaitable[dict[str, list[Check]]]]
     wake_workers: Callable[[Sequence[str]], None]
     link_file: Callable[[Attachment], str]
+    texts: Templates
     operations: Sequence[Operation]
+    queries: Queries
+    archived: ArchivedPosition
+    feed: FeedReader = field(init=False)
+    streams: Streams = field(init=False)
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch."""
+        return int(self.people.clock() * 1000)
+
+    async def announce(self, kind: str, conversation: int, what: str = "") -> None:
+        """Tell the pages, after the commit, what somebody has changed in the database. They read it anew."""
+        position = await self.store.feed.announce(kind, conversation, what)
+        # Whoever asked reads what it came to: the store's part of it must be in the database by then.
+        await self.archived.reach(position, ARCHIVED_S)
+
+    @property
+    def channels(self) -> list[str]:
+        """Names of the channels whose conversations are shown."""
+        return [a.name for a in self.accounts.channels()]

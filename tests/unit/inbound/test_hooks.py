@@ -24,7 +24,7 @@ from relay.contract.errors import StoreUnavailable
 from relay.inbound import bodies
 from relay.inbound.front import Front
 from relay.inbound.hooks import WRONG_A_MINUTE, Hooks
-from relay.inbound.intake import NoSuchContact, Taken
+from relay.inbound.intake import AnsweredMeanwhile, NoSuchContact, Taken
 from relay.observe.metrics import Metrics
 from relay.routing.accounts import Accounts, build
 from relay.texts.templates import Templates
@@ -58,7 +58,7 @@ class Script:
         if self.error is not None:
             raise self.error
         self.taken.append((connection.name, event, raw))
-        return Taken(what="accepted")
+        return Taken(what="accepted", message_id="m1")
 
 
 @dataclass
@@ -155,6 +155,19 @@ async def test_an_answer_to_nobody(door: Door) -> None:
     door.intake.error = NoSuchContact(42)
     status, said, _ = await door.post(door.path("panel/message"), data=ANSWER)
     assert status == 404 and "42" in said["error"]
+
+
+async def test_an_answer_that_another_one_was_quicker_than(door: Door) -> None:
+    door.intake.error = AnsweredMeanwhile("m7")
+    status, said, _ = await door.post(door.path("panel/message"), data=ANSWER | {"client_id": "c1", "after": "m3"})
+    assert (status, said["ok"], said["newest"]) == (412, False, "m7")
+    assert "force" in said["error"]
+    door.intake.error = None
+    assert (await door.post(door.path("panel/message"), data=ANSWER | {"client_id": "c1"}))[:2] == (
+        200,
+        {"ok": True, "id": "m1"},
+    )
+    assert (await door.post(door.path("panel/message"), data=ANSWER))[1] == {"ok": True}
 
 
 async def test_secrets_rotate_and_everything_else_is_a_plain_404(door: Door) -> None:

@@ -1,0 +1,1 @@
+"""The operator panel: a page that is a client of /api/v1 and nothing else."""
