@@ -40,7 +40,7 @@ from relay.observe.readiness import Readiness
 from relay.outbound.attempt import Attempts
 from relay.outbound.lane_worker import LaneWorker, worker_id
 from relay.people.people import People
-from relay.routing.accounts import Account
+from relay.routing.accounts import Account, Accounts
 from relay.service.account_identity import Identities
 from relay.service.announcer import Announcer
 from relay.service.deployment import Deployment, Difference, difference
@@ -93,8 +93,8 @@ class Service:
         self.name = worker_id()
         self.metrics = Metrics()
         self.texts = Templates(config.locale, config.templates_dir)
-        self.handover = Handover(self.name)
-        self.workers: dict[str, LaneWorker] = self.handover.workers
+        self.workers: dict[str, LaneWorker] = {}
+        self.handover = Handover(self.name, self.workers)
         self.senders: dict[str, Sender] = {}
         self.sandboxes: Mapping[str, Sandbox] = {}
         self.lookups: dict[str, Lookup] = {}
@@ -140,8 +140,7 @@ class Service:
             self.warnings.append(
                 f'store: messages wait for "{name}", which is not in {config.path.name}. Put it back to send them.'
             )
-        for account in self.accounts.channels():
-            account.bot_id = await self.store.bot_id(account.name, account.configured_bot_id)
+        await self._allot_bot_ids(self.accounts)
         self.media = MediaStore(config.data_dir / "media")
         await self.media.prepare()
         # Files of customers in our own sandboxes are on this very server.
@@ -193,6 +192,16 @@ class Service:
         if report.must_refuse and self._embedded is None:
             raise StoreUnavailable(f"the store {self.config.store}: {report.must_refuse}")
         self.warnings += [f"store: {c.what}: {c.found}. {c.remedy}" for c in report.checks if c.ok is False]
+
+    async def _allot_bot_ids(self, accounts: Accounts) -> None:
+        channels = accounts.channels()
+        names = [c.name for c in channels]
+        # Those that are configured first, so that none of them is allotted to another.
+        for channel in sorted(channels, key=lambda c: c.configured_bot_id is None):
+            try:
+                channel.bot_id = await self.store.bot_id(channel.name, channel.configured_bot_id, among=names)
+            except ValueError as e:
+                raise RelayError(f"{e} in config.yaml.") from None
 
     async def _leave_store(self) -> None:
         with contextlib.suppress(StoreUnavailable):
@@ -381,6 +390,8 @@ class Service:
         if finished.state_change:
             said = self.announcer.state_change(destination, finished.state_change, words)
             self.background.once(said, "announcement")
+        if head.kind == "delete" and finished.state in ("accepted", "delivered", "read"):
+            self.background.once(self.announcer.taken_back(head.delivery_id), "announcement")
         if finished.state == "failed" and finished.status != "stale":
             self.background.once(self.announcer.early_failure(head.delivery_id), "announcement")
 
@@ -409,8 +420,7 @@ class Service:
                 raise RelayError(f"Nothing was changed: {what} can only be changed by a restart.")
             deployment = self.deployment.with_config(config)
             accounts = deployment.accounts()
-            for account in accounts.channels():
-                account.bot_id = await self.store.bot_id(account.name, account.configured_bot_id)
+            await self._allot_bot_ids(accounts)
             for name in found.added:
                 self.senders[name] = self._sender()
                 if accounts.by_name[name].is_desk:
