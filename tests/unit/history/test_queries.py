@@ -133,7 +133,8 @@ async def test_h_search_in_texts_and_names(world: World):
     await world.archive()
 
     async def found(query: str, **how: Any) -> list[str]:
-        hits = await world.queries.search(query, **({"channels": ("shop",), "limit": 50} | how))
+        asked: dict[str, Any] = {"channels": ("shop",), "limit": 50}
+        hits = await world.queries.search(query, **(asked | how))
         return [h.message.id for h in hits]
 
     assert await found("заказами") == [two, one]  # newest first
