@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from relay.contract.errors import RelayError
 from relay.contract.model import Kind
 from relay.history import rows
+from relay.history.archived import CHANNEL
 from relay.history.database import Database
 from relay.history.schema import STATES, archive_position, conversation, delivery, figure, message, turn
 from relay.store.feed import START, FeedEntry, order
@@ -116,7 +117,14 @@ class Archiver:
         )
         numbers = {e.number for e in entries if e.number and e.kind in ("message", "delivery", "conversation")}
         position = entries[-1].id
-        await self._put(list(ids), numbers, epoch, position)
+        writing = asyncio.ensure_future(self._put(list(ids), numbers, epoch, position))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            # A process that stops ends what it has begun: a connection left in mid-transaction is a lock that stays.
+            await asyncio.wait([writing])
+            raise
+        await self.store.feed.publish(CHANNEL, position.encode())
         return position
 
     async def rebuild(self, epoch: str = "", position: str = "") -> int:

@@ -13,7 +13,7 @@ dies, however it dies:
   shut the server down; a process that crashed counts no more.
 
 Redis RDB snapshots are off: with the append-only file synced they add nothing but load, and alone they lose everything
-since the last one (RELIABILITY 2).
+since the last one (PITFALLS 2).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ READY_TIMEOUT_S: Final = 20.0  # without a sign of life; a server that says it i
 LOADING_TIMEOUT_S: Final = 600.0
 STOP_TIMEOUT_S: Final = 30.0
 RESTART_PAUSE_S: Final = 0.2
-RESTART_PAUSE_MAX_S: Final = 5.0  # it must be back within 10 s of, say, space on the disk (RELIABILITY 5, experiment 8)
+RESTART_PAUSE_MAX_S: Final = 5.0  # it must be back within 10 s of, say, space on the disk (PITFALLS experiment 8)
 LOG_LIMIT: Final = 4 * 1024 * 1024  # bytes; the log is turned over at start beyond this
 # The wheel's server allocates with glibc: a longer list of freed pieces saves it a twentieth of its work (counted:
 # 632 to 597 thousand instructions a message). Other systems' libraries do not know the variable.

@@ -169,6 +169,28 @@ def test_any_bytes_are_refused_in_one_of_two_ways(body: bytes):
         parse(json_hook(body))
 
 
+# --- what a panel may send besides the document's fields --------------------------------------------------------------
+
+
+def test_a_panel_s_own_id_is_the_identity_and_nothing_else_is():
+    one = parse(hook(contact_id="42", message="ok", client_id="m-1", author="Anna"))
+    same = parse(hook(contact_id="42", message="ok (edited)", client_id=" m-1 "))
+    other = parse(hook(contact_id="42", message="ok", client_id="m-2"))
+    assert one.client_id == "m-1" and one.author == "Anna"
+    assert one.identity == same.identity != other.identity
+    assert one.within_s is None  # for as long as repeats are known at all: `dedupe` is for those who have no id
+    with pytest.raises(MalformedPayload, match="client_id"):
+        parse(hook(contact_id="42", message="ok", client_id="x" * 201))
+
+
+def test_what_the_panel_has_shown():
+    assert parse(hook(contact_id="42", message="ok")).after is None
+    assert parse(hook(contact_id="42", message="ok", after="")).after == ""
+    assert parse(hook(contact_id="42", message="ok", after=" 0661519e0c72e8f8c0fd ")).after == "0661519e0c72e8f8c0fd"
+    assert parse(hook(contact_id="42", message="ok", after="", force="1")).after is None
+    assert parse(hook(contact_id="42", message="ok", after="", force="0")).after == ""
+
+
 @pytest.mark.parametrize(
     "name", ["attaches[0][file_url]", "attach[]", "file", "files[0]", "attachment", "Attaches", "attach[0][big]"]
 )

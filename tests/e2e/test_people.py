@@ -1,0 +1,130 @@
+"""People at a real relay: the first of them, a script, two processes, and a log that knows no secret."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from typing import Any
+
+import aiohttp
+
+from tests.harness import until
+
+PASSWORD = "сиреневый трамвай у реки 7"
+CONFIG: dict[str, Any] = {
+    "channels": {"shop": {"kind": "insta", "url": "sandbox"}},
+    "desks": {"inbox": {"kind": "panel"}},
+    "routes": [{"channel": "shop", "desks": ["inbox"]}],
+}
+_LINK = re.compile(r"http://\S+/setup/([A-Za-z0-9_-]{22,})")
+_CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
+
+
+class Person:
+    """A browser at a real relay."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        self.cookies: dict[str, str] = {}
+        self.csrf = ""
+
+    async def ask(self, method: str, path: str, **how: Any) -> tuple[int, str]:
+        headers = {"Sec-Fetch-Site": "same-origin", "X-Relay-CSRF": self.csrf, **how.pop("headers", {})}
+        headers["Cookie"] = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
+        async with self.session.request(
+            method, self.address + path, headers=headers, allow_redirects=False, **how
+        ) as said:
+            for name, morsel in said.cookies.items():
+                self.cookies[name] = morsel.value
+            return said.status, await said.text()
+
+    async def form(self, path: str, **fields: str) -> int:
+        _, page = await self.ask("GET", path)
+        token = _CSRF.search(page)
+        assert token is not None, page
+        return (await self.ask("POST", path, data={"csrf": token[1], **fields}))[0]
+
+    async def log_in(self) -> None:
+        assert await self.form("/login", name="anna", password=PASSWORD) == 303
+        async with self.session.get(
+            self.address + "/api/v1/me", headers={"Cookie": f"__Host-relay={self.cookies['__Host-relay']}"}
+        ) as said:
+            self.csrf = (await said.json())["csrf"]
+
+
+async def test_l_setup_the_link_is_printed_and_is_in_no_log(relay_process: Any):
+    # A real account, so people log in; nobody is there, which does not matter here.
+    shop = {"kind": "insta", "url": "http://127.0.0.1:9/insta", "token": "0" * 30}
+    relay = relay_process({**CONFIG, "channels": {"shop": shop}, "provision": False})
+    await relay.start()
+    found = _LINK.search(relay.log())
+    assert found is not None, relay.log()
+    anna = Person(relay.address)
+    try:
+        path = f"/setup/{found[1]}"
+        assert await anna.form(path, name="anna", password=PASSWORD, again=PASSWORD) == 303
+        assert (await anna.ask("GET", path))[0] == 404
+        await anna.log_in()
+        status, _ = await anna.ask("GET", "/panel")
+        assert status == 200
+        # What stands in the log is what was printed for the person who started it, and nothing after.
+        assert relay.log().count(found[1]) == 1
+        for secret in (PASSWORD, anna.cookies["__Host-relay"], anna.csrf):
+            assert secret not in relay.log()
+        # Out means out, for whoever copied the cookie, within a second.
+        copied = dict(anna.cookies)
+        assert (await anna.ask("POST", "/logout", data={"csrf": anna.csrf}))[0] == 303
+        started = time.monotonic()
+        anna.cookies = copied
+        status, _ = await anna.ask("GET", "/api/v1/me")
+        assert status == 401
+        assert time.monotonic() - started < 1
+        ran = await relay.cli("user", "list", "--json")
+        assert [u["name"] for u in ran.json] == ["anna"]
+    finally:
+        await anna.session.close()
+    await relay.restart()
+    assert "/setup/" not in relay.log().rpartition("The relay is at")[2]
+
+
+async def test_a_script_answers_a_customer_and_follows_what_happens(relay_process: Any, session: aiohttp.ClientSession):
+    relay = relay_process(CONFIG)
+    await relay.start()
+    ran = await relay.cli("token", "add", "script", "--scope", "write", "--json")
+    script = {"Authorization": f"Bearer {ran.json['token']}"}
+    base = relay.address
+
+    async def act(action: str, **arguments: Any) -> Any:
+        async with session.post(f"{base}/sandbox/shop/_sandbox/act/{action}", json=arguments) as said:
+            return await said.json()
+
+    async def api(method: str, path: str, **how: Any) -> Any:
+        headers = script | how.pop("headers", {})
+        async with session.request(method, f"{base}/api/v1{path}", headers=headers, **how) as said:
+            return said.status, await said.json()
+
+    customer = await act("customer", username="maria", name="Maria")
+    await act("write", customer_id=customer["id"], text="Is it in stock?")
+
+    async def rows() -> Any:
+        return (await api("GET", "/conversations"))[1]["items"]
+
+    row = (await until(rows, what="the conversation is in the list"))[0]
+    assert row["contact"]["name"] == "Maria"
+    body = {"kind": "answer", "text": "Yes, in three colours.", "after": row["last_answer"]}
+    sends = [
+        api("POST", f"/conversations/{row['number']}/messages", json=body, headers={"Idempotency-Key": "answer-1"})
+        for _ in range(5)
+    ]
+    statuses = {status for status, _ in await asyncio.gather(*sends)}
+    assert statuses <= {201, 409}
+
+    async def answers() -> Any:
+        async with session.get(f"{base}/sandbox/shop/_sandbox/state") as said:
+            return [m for m in (await said.json())["messages"] if not m["mine"]]
+
+    await until(answers, what="the customer has it")
+    await asyncio.sleep(0.3)
+    assert [m["text"] for m in await answers()] == ["Yes, in three colours."]
