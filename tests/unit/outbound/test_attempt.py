@@ -150,7 +150,7 @@ async def test_a_post_leaves_only_when_the_note_that_it_is_ours_is_durable(attem
 
     attempts.store = cast("Any", SlowStore())
     render = bridge.render
-    bridge.render = lambda d, p: replace(render(d, p), echo=p.text)  # type: ignore[assignment, method-assign]
+    bridge.render = lambda d, p: replace(render(d, p), echo=p.text)  # type: ignore[method-assign]
     await made(attempts)
     assert bridge.asked == ["fit", "render", "noted hello", "http", "classify"]
 
@@ -162,7 +162,7 @@ async def test_a_post_does_not_leave_when_its_note_cannot_be_written(attempts: A
 
     attempts.store = cast("Any", StoreAway())
     render = bridge.render
-    bridge.render = lambda d, p: replace(render(d, p), echo=p.text)  # type: ignore[assignment, method-assign]
+    bridge.render = lambda d, p: replace(render(d, p), echo=p.text)  # type: ignore[method-assign]
     finish, _ = await made(attempts)
     assert finish.verdict == "hold" and "http" not in bridge.asked  # uses up no try
 
@@ -184,11 +184,11 @@ async def test_a_send_whose_lease_ran_out_while_it_waited_does_not_leave(attempt
 
 async def test_a_text_half_sent_goes_on_as_it_was_cut_though_the_settings_changed(attempts: Attempts, bridge: ABridge):
     cut = [Part(text="one"), Part(text="two"), Part(text="three")]
-    bridge.fit = lambda delivery: tuple(cut)  # type: ignore[assignment, method-assign]
+    bridge.fit = lambda delivery: tuple(cut)  # type: ignore[method-assign]
     first, _ = await made(attempts)
     assert first.verdict == "part" and first.pieces
     attempts.ended("m-0")  # another process, after a restart with longer texts allowed
-    bridge.fit = lambda delivery: (Part(text="one two three"),)  # type: ignore[assignment, method-assign]
+    bridge.fit = lambda delivery: (Part(text="one two three"),)  # type: ignore[method-assign]
     sent: list[str] = []
     for part in (1, 2):
         again = head(text="hello")
@@ -207,7 +207,7 @@ async def test_what_the_destination_itself_fails_at_is_told_apart_and_its_wish_t
     finish, _ = await made(attempts)
     assert finish.transient
     del bridge.fails["http"]
-    bridge.classify = lambda response: Outcome(  # type: ignore[assignment, method-assign]
+    bridge.classify = lambda response: Outcome(  # type: ignore[method-assign]
         verdict=Verdict.RETRY, reason="rate_limited", status=429, retry_after_s=40.0
     )
     finish, _ = await made(attempts)
