@@ -150,7 +150,7 @@ async def test_a_post_leaves_only_when_the_note_that_it_is_ours_is_durable(attem
 
     attempts.store = cast("Any", SlowStore())
     render = bridge.render
-    bridge.render = lambda d, p: replace(render(d, p), echo=p.text)  # type: ignore[method-assign]
+    bridge.render = lambda d, p: replace(render(d, p), echo=p.text)  # type: ignore[assignment, method-assign]
     await made(attempts)
     assert bridge.asked == ["fit", "render", "noted hello", "http", "classify"]
 
@@ -162,7 +162,7 @@ async def test_a_post_does_not_leave_when_its_note_cannot_be_written(attempts: A
 
     attempts.store = cast("Any", StoreAway())
     render = bridge.render
-    bridge.render = lambda d, p: replace(render(d, p), echo=p.text)  # type: ignore[method-assign]
+    bridge.render = lambda d, p: replace(render(d, p), echo=p.text)  # type: ignore[assignment, method-assign]
     finish, _ = await made(attempts)
     assert finish.verdict == "hold" and "http" not in bridge.asked  # uses up no try
 
