@@ -576,10 +576,17 @@ class Store:
         return found.decode().split()[0] if found else None
 
     async def dead_ids(self) -> list[str]:
-        """Delivery ids of all dead letters, oldest message first: replaying them in this order keeps lanes in order."""
-        async with self._slow() as redis:
-            rows = await redis.zrange(self.key("dead"), 0, -1)
-        return sorted(r.decode() for r in rows)
+        """Delivery ids of all dead letters, oldest message first: replayed in this order lanes stay in order. The
+        ids alone do not: each begins with the time of the host that made it, and hosts disagree."""
+        found = [row.decode() for row in await self.wire.call("ZRANGE", self.key("dead"), "0", "-1")]
+        out: list[tuple[int, str]] = []
+        for i in range(0, len(found), 1000):
+            page = found[i : i + 1000]
+            times = await asyncio.gather(
+                *(self.wire.call("HGET", self.key(f"m:{did.rpartition('-')[0]}"), "at") for did in page)
+            )
+            out += [(_int(at), did) for at, did in zip(times, page, strict=True)]
+        return [did for _, did in sorted(out)]
 
     async def record(self, delivery_id: str) -> DeliveryRecord | None:
         """One delivery, or None."""

@@ -128,3 +128,13 @@ async def test_leases_are_known_by_the_loops_clock_and_a_lost_one_ends_at_once(s
     await store.wire.call("HSET", store.key(f"lock:desk:{lane.number}"), "t", "999999")
     await store.renew("desk", [lane])
     assert lane.lease.until == 0
+
+
+async def test_dead_letters_are_listed_in_the_order_the_store_took_them_in(store: Store) -> None:
+    """Hosts whose clocks differ make ids that sort otherwise; replayed in that order a customer reads 2, 3, 0, 1."""
+    for mid in ("b" * 20, "a" * 20, "c" * 20):
+        message = NewMessage(id=mid, kind=Kind.MESSAGE, origin="shop", envelope=b'{"text":"hello"}')
+        await store.accept(message, ["desk"], channel="shop", remote_user="u")
+        await end(store, await take_one(store), "dead", reason="gave_up")
+        await asyncio.sleep(0.002)
+    assert [did[0] for did in await store.dead_ids()] == ["b", "a", "c"]
