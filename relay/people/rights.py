@@ -68,6 +68,8 @@ RIGHTS: Final[Mapping[str, Right]] = {
     "delete_draft": _own(),
     "say_presence": _own(),
     "upload_file": _write(),
+    "search": _read(),
+    "get_figures": _read(),
     "follow_events": _read(),
     "poll_events": _read(),
     # contacts

@@ -25,7 +25,9 @@ from relay.config.load import Config
 from relay.contract import Bridge, Check, Http, Probing, Provisioning, Reclaiming, Sandbox, SandboxOptions
 from relay.contract.errors import RelayError, StoreUnavailable
 from relay.contract.model import AccountWarning, Attachment, Outcome
-from relay.history.database import Database
+from relay.history.archived import ArchivedPosition
+from relay.history.archiver import Archiver
+from relay.history.database import Database, address
 from relay.inbound.contact_lookup import ContactLookup
 from relay.inbound.desk_commands import DeskCommands
 from relay.inbound.front import Front
@@ -124,6 +126,7 @@ class Service:
         self.sandboxes: dict[str, Sandbox] = {}
         self.address = ""
         self.feed: FeedReader | None = None
+        self.archived: ArchivedPosition | None = None
         self.setup_address = ""  # where the first user is made, while there is none; a secret
         self.warnings: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -293,7 +296,7 @@ class Service:
 
     async def _behind_login(self) -> Sequence[web.RouteDef]:
         """Log-in, API and pages for people; and the link with which the first of them sets it up."""
-        self.database = Database(f"sqlite+aiosqlite:///{self.config.data_dir / 'history.db'}")
+        self.database = Database(address("sqlite", self.config.data_dir))
         await self.database.connect()
         people = People(self.database, self.store, self.keys)
         made = behind_login(
@@ -312,6 +315,10 @@ class Service:
             link_file=lambda a: media_path(self.keys, a.file_id, "panel", a.filename),
         )
         self.feed = made.services.feed
+        self.archived = made.services.archived
+        await self.archived.start()
+        self.archiver = Archiver(self.store, self.database, holder=self.name)
+        self._spawn(self.archiver.run(), "archiver")
         self._spawn(self.feed.run(), "feed")
         if not needs_no_login(self.config) and (secret := await people.setup_link()):
             self.setup_address = f"{self.config.public_url or self.address}/setup/{secret}"
@@ -465,6 +472,8 @@ class Service:
             await sender.close()
         if hasattr(self, "fetcher"):
             await self.fetcher.close()
+        if self.archived is not None:
+            await self.archived.stop()
         if hasattr(self, "database"):
             await self.database.close()
         if self._bell is not None:

@@ -406,26 +406,16 @@ class Store:
     async def contact(self, number: int) -> ContactCard | None:
         """A contact by its number, or None."""
         flat = await self.wire.call("HGETALL", self.key(f"contact:{number}"))
-        h = dict(zip(flat[::2], flat[1::2], strict=True))
-        if b"id" not in h:
-            return None
-        return ContactCard(
-            contact=Contact(
-                id=number,
-                channel=_text(h.get(b"ch")),
-                remote_id=_text(h.get(b"id")),
-                username=_text(h.get(b"user")),
-                name=_text(h.get(b"name")),
-            ),
-            first_ms=_int(h.get(b"first")),
-            last_ms=_int(h.get(b"last")),
-            last_kind=_text(h.get(b"lk")),
-            dm_ms=_int(h.get(b"dm")),
-            comment_id=_text(h.get(b"cid")),
-            comment_ms=_int(h.get(b"cat")),
-            answered_ms=_int(h.get(b"ans")),
-            closed_ms=_int(h.get(b"closed")),
-        )
+        return _card(number, dict(zip(flat[::2], flat[1::2], strict=True)))
+
+    async def contacts(self, numbers: Sequence[int]) -> dict[int, ContactCard]:
+        """Many contacts by their numbers; those that are gone are left out."""
+        async with self._slow() as redis, redis.pipeline(transaction=False) as pipe:
+            for n in numbers:
+                pipe.hgetall(self.key(f"contact:{n}"))
+            found = await pipe.execute()
+        cards = {n: _card(n, h) for n, h in zip(numbers, found, strict=True)}
+        return {n: card for n, card in cards.items() if card is not None}
 
     async def number_of_name(self, channel: str, username: str) -> int | None:
         """The latest holder of a user name in a channel."""
@@ -628,7 +618,7 @@ class Store:
             await redis.publish(self.key("bell"), name)
         return bool(gone)
 
-    async def _now_s(self) -> float:
+    async def now_s(self) -> float:
         """The store's clock, which all due times are in. Hosts disagree: one whose own clock is minutes ahead would
         take every worker for dead and every lane for stuck."""
         seconds, micros = await self.wire.call("TIME")
@@ -638,7 +628,7 @@ class Store:
 
     async def beat(self, worker: str, destinations: Sequence[str]) -> None:
         """Say that this process lives and works for these destinations. Believed for `WORKER_TTL_S`."""
-        said = {"until": await self._now_s() + keys.WORKER_TTL_S, "serves": list(destinations)}
+        said = {"until": await self.now_s() + keys.WORKER_TTL_S, "serves": list(destinations)}
         await self.wire.call("HSET", self.key("workers"), worker, orjson.dumps(said))
 
     async def unregister(self, worker: str) -> None:
@@ -649,7 +639,7 @@ class Store:
         """Living processes and what they serve; those not heard of for an hour are forgotten."""
         flat = await self.wire.call("HGETALL", self.key("workers"))
         out: dict[str, list[str]] = {}
-        now = await self._now_s()
+        now = await self.now_s()
         for name, said in zip(flat[::2], flat[1::2], strict=True):
             entry = orjson.loads(said)
             if entry["until"] > now:
@@ -683,7 +673,7 @@ class Store:
 
     async def stuck(self, destinations: Sequence[str], for_s: float) -> list[str]:
         """Destinations, neither paused nor broken off, with a lane that has been due and untouched for so long."""
-        due_before = int((await self._now_s() - for_s) * 1000)
+        due_before = int((await self.now_s() - for_s) * 1000)
         found = []
         for name in destinations:
             held = await self.wire.call("HMGET", self.key(f"dest:{name}"), "paused", "open")
@@ -739,6 +729,28 @@ def bell(store: Store, ring: Callable[[str], None]) -> StorePipeline:
 
 def _triples(lanes: Sequence[LeasedLane]) -> list[str]:
     return [x for lane in lanes for x in (str(lane.number), lane.job, lane.token)]
+
+
+def _card(number: int, h: dict[bytes, bytes]) -> ContactCard | None:
+    if b"id" not in h:
+        return None
+    return ContactCard(
+        contact=Contact(
+            id=number,
+            channel=_text(h.get(b"ch")),
+            remote_id=_text(h.get(b"id")),
+            username=_text(h.get(b"user")),
+            name=_text(h.get(b"name")),
+        ),
+        first_ms=_int(h.get(b"first")),
+        last_ms=_int(h.get(b"last")),
+        last_kind=_text(h.get(b"lk")),
+        dm_ms=_int(h.get(b"dm")),
+        comment_id=_text(h.get(b"cid")),
+        comment_ms=_int(h.get(b"cat")),
+        answered_ms=_int(h.get(b"ans")),
+        closed_ms=_int(h.get(b"closed")),
+    )
 
 
 def _delivery_ids(message_id: str, m: dict[bytes, bytes]) -> list[str]:

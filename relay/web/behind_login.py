@@ -12,7 +12,9 @@ from aiohttp import web
 from relay.config.load import Config
 from relay.contract import Check
 from relay.contract.model import Attachment
+from relay.history.archived import ArchivedPosition
 from relay.history.database import Database
+from relay.history.queries import Queries
 from relay.inbound.intake import Intake
 from relay.media.library import MediaStore
 from relay.people.people import People
@@ -69,6 +71,8 @@ def behind_login(
         public_url=config.public_url,
         demo=needs_no_login(config),
     )
+    queries = Queries(database)
+    archived = ArchivedPosition(store, queries)
     services = Services(
         config=config,
         accounts=accounts,
@@ -88,8 +92,10 @@ def behind_login(
         link_file=link_file,
         texts=texts,
         operations=OPERATIONS,
+        queries=queries,
+        archived=archived,
     )
-    services.feed = FeedReader(store, partial(read_event, services))
+    services.feed = FeedReader(store, partial(read_event, services), archived)
     services.streams = Streams()
     api = Api(OPERATIONS, services)
     pages = LoginPages(gate, people, texts, keys)

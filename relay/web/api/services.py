@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from relay.config.load import Config
 from relay.contract import Check
 from relay.contract.model import Attachment
+from relay.history.archived import ArchivedPosition
 from relay.history.database import Database
+from relay.history.queries import Queries
 from relay.inbound.intake import Intake
 from relay.media.library import MediaStore
 from relay.people.people import People
@@ -26,6 +28,8 @@ from relay.web.feed.streams import Streams
 if TYPE_CHECKING:
     from relay.web.api.operations import Operation
     from relay.web.login.gate import Gate
+
+ARCHIVED_S = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +55,8 @@ class Services:
     link_file: Callable[[Attachment], str]
     texts: Templates
     operations: Sequence[Operation]
+    queries: Queries
+    archived: ArchivedPosition
     feed: FeedReader = field(init=False)
     streams: Streams = field(init=False)
 
@@ -60,4 +66,11 @@ class Services:
 
     async def announce(self, kind: str, conversation: int, what: str = "") -> None:
         """Tell the pages, after the commit, what somebody has changed in the database. They read it anew."""
-        await self.store.feed.announce(kind, conversation, what)
+        position = await self.store.feed.announce(kind, conversation, what)
+        # Whoever asked reads what it came to: the store's part of it must be in the database by then.
+        await self.archived.reach(position, ARCHIVED_S)
+
+    @property
+    def channels(self) -> list[str]:
+        """Names of the channels whose conversations are shown."""
+        return [a.name for a in self.accounts.channels()]

@@ -15,6 +15,7 @@ from relay.web.api.resources import (
     me,
     messages,
     people,
+    search,
     uploads,
 )
 
@@ -29,4 +30,5 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *lists.OPERATIONS,
     *me.OPERATIONS,
     *people.OPERATIONS,
+    *search.OPERATIONS,
 )

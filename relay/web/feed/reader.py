@@ -16,6 +16,7 @@ import msgspec
 import orjson
 
 from relay.contract.errors import RelayError, StoreUnavailable
+from relay.history.archived import ArchivedPosition
 from relay.store.feed import START, FeedEntry, order
 from relay.store.store import Store, listen
 from relay.web.feed.event import Event, encoded
@@ -28,6 +29,7 @@ REPLAY_MAX = 5_000  # entries that are read again from the feed for one listener
 BLOCK_MS = 1_000
 BATCH = 500
 PAUSE_S = 1.0
+ARCHIVED_S = 10.0
 LISTENERS_MAX = 1_000
 
 
@@ -38,8 +40,10 @@ class TooMany(RelayError):
 class FeedReader:
     """`run` for ever; `resume` gives a listener what it has missed and everything from then on."""
 
-    def __init__(self, store: Store, read: Callable[[FeedEntry], Awaitable[Event]]) -> None:
-        """`read`: what an entry is about, as an event without `prev`. May raise StoreUnavailable."""
+    def __init__(self, store: Store, read: Callable[[FeedEntry], Awaitable[Event]], archived: ArchivedPosition) -> None:
+        """`read`: what an entry is about, as an event without `prev`; it is asked once the database contains the entry.
+        May raise RelayError."""
+        self._archived = archived
         self.store = store
         self.position = ""  # of the newest event handed out
         self.epoch = ""
@@ -64,6 +68,8 @@ class FeedReader:
                     await self._begin()
                     while True:
                         for entry in await self.store.feed.read(self.position, BATCH, BLOCK_MS):
+                            while not await self._archived.reach(entry.id, ARCHIVED_S):
+                                log.warning("pages wait for the history, which is behind")
                             await self._take(entry)
                 except RelayError as e:
                     log.warning("the feed cannot be read; pages hear nothing meanwhile: %s", e)

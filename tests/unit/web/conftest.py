@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -19,6 +20,7 @@ from aiohttp.test_utils import TestClient, TestServer
 import bridges
 from relay.config.load import Config, parse
 from relay.contract import Check
+from relay.history.archiver import Archiver
 from relay.history.database import Database
 from relay.inbound.desk_commands import DeskCommands
 from relay.inbound.intake import Intake
@@ -213,8 +215,13 @@ async def _office(
     server = TestServer(app)
     await server.start_server(access_log=None)
     client = TestClient(server, cookie_jar=aiohttp.DummyCookieJar())  # the browsers of these tests keep cookies
+    await made.services.archived.start()
+    archiving = asyncio.create_task(Archiver(store, database, holder="tests").run())
     yield Office(client, made, people, store, database, config, clock, host, woken)
     await client.close()
+    archiving.cancel()
+    await asyncio.wait([archiving])
+    await made.services.archived.stop()
     await database.close()
 
 

@@ -64,12 +64,11 @@ async def _card(call: Call) -> ContactCardShown:
     card = await known_contact(call, call.n)
     async with call.services.database.read() as connection:
         row = (await connection.execute(select(conversation).where(conversation.c.number == call.n))).first()
-    messages = await Reading(call.services, "").messages(call.n, card.contact.channel)
+    reading = Reading(call.services, "")
     media = [
         ContactFile(**dict(f), message=m.id)
-        for m in reversed(messages)
-        if m.kind in ("message", "comment")
-        for f in m.attachments
+        for m in await call.services.queries.files(call.n, MEDIA)
+        for f in reading.message(m, card.contact.channel).attachments
     ]
     return ContactCardShown(
         number=call.n,

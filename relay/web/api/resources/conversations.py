@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,7 +10,9 @@ import orjson
 from pydantic import Field
 from sqlalchemy import delete, select, update
 
+from relay.history.queries import Filter, place
 from relay.history.schema import conversation, conversation_label, draft, label, read_position
+from relay.store.records import MessageRecord
 from relay.web.api.operations import ByNumber, Call, Given, Items, Operation, Page, Reply, Shown
 from relay.web.api.problems import Problem, one_invalid
 from relay.web.api.resources.messages import known_contact
@@ -137,75 +138,33 @@ def reader(call: Call) -> str:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _fits(call: Call, asked: ConversationFilter) -> Callable[[ConversationShown], bool]:
-    me = call.who.name
-
-    def fits(row: ConversationShown) -> bool:
-        wanted = {
-            None: True,
-            "open": row.state == "open",
-            "waiting": row.state == "open" and row.waiting_since is not None,
-            "snoozed": row.state == "snoozed",
-            "closed": row.state == "closed",
-            "failed": row.failed > 0,
-        }[asked.state]
-        whose = {None: True, "me": row.assignee == me, "none": row.assignee is None}.get(
-            asked.assignee, row.assignee == asked.assignee
-        )
-        return (
-            wanted
-            and whose
-            and asked.channel in (None, row.channel)
-            and (asked.label is None or asked.label in row.labels)
-        )
-
-    return fits
-
-
 async def list_conversations(call: Call) -> Conversations:
-    asked, reading = call.query(ConversationFilter), Reading(call.services, reader(call))
+    asked, services = call.query(ConversationFilter), call.services
+    reading = Reading(services, reader(call))
     position = await reading.position()
-    rows = [r for r in await reading.all() if _fits(call, asked)(r)]
-    if asked.order == "waiting":
-        rows.sort(key=_wait)
-    begin = call.position()
-    if begin is not None:
-        rows = [r for r in rows if _after(asked.order, r, begin)]
-    shown = rows[: asked.limit]
-    following = call.next(_place(asked.order, shown[-1])) if len(rows) > asked.limit else None
-    return Conversations(items=shown, next=following, position=position)
-
-
-def _wait(row: ConversationShown) -> tuple[bool, float, int]:
-    since = row.waiting_since
-    return since is None, since.timestamp() if since else 0.0, row.number
-
-
-def _newest(row: ConversationShown) -> tuple[float, int]:
-    at = row.last.at if row.last is not None else row.first_seen
-    return (-at.timestamp() if at else 0.0), -row.number
-
-
-def _place(order: str, row: ConversationShown) -> list[Any]:
-    return list(_wait(row)) if order == "waiting" else list(_newest(row))
-
-
-def _after(order: str, row: ConversationShown, position: list[Any]) -> bool:
-    return tuple(_place(order, row)) > tuple(position)
+    after = call.position()
+    rows = await services.queries.conversations(
+        Filter(
+            channels=services.channels,
+            state=asked.state,
+            assignee={"me": call.who.name, "none": ""}.get(asked.assignee or "", asked.assignee),
+            channel=asked.channel,
+            label=asked.label,
+        ),
+        order=asked.order,
+        after=(int(after[0]), int(after[1])) if after is not None else None,
+        limit=asked.limit + 1,
+        reader=reader(call),
+        now_ms=services.now_ms(),
+    )
+    page = rows[: asked.limit]
+    following = call.next(list(place(page[-1], asked.order))) if len(rows) > asked.limit else None
+    return Conversations(items=await reading.shown(page), next=following, position=position)
 
 
 async def count_conversations(call: Call) -> Counts:
-    rows = await Reading(call.services, "").all()
-    is_open = [r for r in rows if r.state == "open"]
-    return Counts(
-        mine=sum(r.assignee == call.who.name for r in is_open),
-        unassigned=sum(r.assignee is None for r in is_open),
-        waiting=sum(r.waiting_since is not None for r in is_open),
-        open=len(is_open),
-        snoozed=sum(r.state == "snoozed" for r in rows),
-        closed=sum(r.state == "closed" for r in rows),
-        failed=sum(r.failed > 0 for r in rows),
-    )
+    services = call.services
+    return Counts(**await services.queries.counts(services.channels, call.who.name, services.now_ms()))
 
 
 async def get_conversation(call: Call) -> Reply:
@@ -222,26 +181,21 @@ async def list_messages(call: Call) -> Messages:
         raise Problem("invalid", "At most one of before, after and around.")
     card = await known_contact(call, call.n)
     position = await reading.position()
-    found = await reading.messages(call.n, card.contact.channel)
-    ids = [m.id for m in found]
-    begin, end = max(0, len(found) - asked.limit), len(found)
-    named = asked.before or asked.after or asked.around
-    if named is not None:
-        if named not in ids:
-            raise Problem("not-found", "There is no such message in this conversation.")
-        at = ids.index(named)
-        if asked.before is not None:
-            begin, end = max(0, at - asked.limit), at
-        elif asked.after is not None:
-            begin, end = at + 1, min(len(found), at + 1 + asked.limit)
-        else:
-            begin = max(0, at - asked.limit // 2)
-            end = min(len(found), begin + asked.limit)
-    shown = found[begin:end]
+    found = await call.services.queries.messages(
+        call.n,
+        limit=asked.limit,
+        before=asked.before or "",
+        after=asked.after or "",
+        around=asked.around or "",
+    )
+    if found is None:
+        raise Problem("not-found", "There is no such message in this conversation.")
+    rows, older, newer = found
+    shown = [reading.message(one, card.contact.channel) for one in rows]
     return Messages(
         items=shown,
-        next=shown[0].id if shown and begin else None,
-        previous=shown[-1].id if shown and end < len(found) else None,
+        next=shown[0].id if shown and older else None,
+        previous=shown[-1].id if shown and newer else None,
         position=position,
     )
 
@@ -312,15 +266,15 @@ async def _is_somebody(call: Call, name: str) -> bool:
 
 async def mark_read(call: Call) -> ConversationShown:
     body, services, n = call.body(ReadUpTo), call.services, call.n
-    card = await known_contact(call, n)
+    await known_contact(call, n)
     named = body.message or body.unread_from
     at_ms = 0
     if named is not None:
-        found = await Reading(services, "").messages(n, card.contact.channel)
-        at = next((m.at for m in found if m.id == named), None)
-        if at is None:
+        found = await services.queries.messages(n, limit=1, around=named)
+        if found is None or not found[0]:
             raise one_invalid("/message", "There is no such message in this conversation.")
-        at_ms = ms_of(at) - (body.message is None)
+        one = found[0][0]
+        at_ms = (one.at_ms if isinstance(one, MessageRecord) else int(one.at)) - (body.message is None)
     async with services.database.begin() as connection:
         await upsert(connection, read_position, {"user": call.who.id, "conversation": n}, {"at": at_ms})
     await services.announce("conversation", n, call.who.id)
