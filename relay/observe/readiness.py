@@ -1,6 +1,6 @@
 """Whether this process does its work: the store takes writes, the workers turn, nothing due lies about.
 
-A worker that is alive while nothing moves is the failure that health checks usually miss (RELIABILITY A20, A25), so the
+A worker that is alive while nothing moves is the failure that health checks usually miss (PITFALLS A20, A25), so the
 age of the oldest due lane is watched too.
 """
 
@@ -38,6 +38,7 @@ class Readiness:
         *,
         expects_workers: bool,
         name: str,
+        background: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self.store = store
         self.metrics = metrics
@@ -45,6 +46,7 @@ class Readiness:
         self.workers = workers
         self.expects_workers = expects_workers
         self.name = name
+        self.background = background
         self.started = False
         self._store_problem = "not asked yet"
         self._probed_at = 0.0
@@ -67,6 +69,7 @@ class Readiness:
             if idle:
                 found.append(f"No worker serves {', '.join(idle)}; start `relay worker`.")
         found += [f"Messages for {d} are due and nobody sends them." for d in self._stuck]
+        found += self.background()
         return found
 
     async def watch(self) -> None:

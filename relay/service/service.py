@@ -28,6 +28,7 @@ from relay.contract.model import AccountWarning, Attachment, Outcome
 from relay.history.archived import ArchivedPosition
 from relay.history.archiver import Archiver
 from relay.history.database import Database, address
+from relay.inbound.bodies import Spool
 from relay.inbound.contact_lookup import ContactLookup
 from relay.inbound.desk_commands import DeskCommands
 from relay.inbound.front import Front
@@ -37,13 +38,14 @@ from relay.inbound.intake import Intake
 from relay.media.fetcher import Fetcher
 from relay.media.library import MediaStore
 from relay.media.links import media_path
+from relay.media.room import room_problems
 from relay.media.serving import media_routes
 from relay.observe.metrics import Metrics
 from relay.observe.readiness import Readiness
 from relay.outbound.attempt import Attempts
 from relay.outbound.lane_worker import LaneWorker, is_gone, worker_id
 from relay.people.people import People
-from relay.routing.accounts import Account, Accounts, build
+from relay.routing.accounts import Account, Accounts, build, sandbox_url
 from relay.service.account_identity import Identities
 from relay.service.announcer import Announcer
 from relay.service.pollers import Pollers
@@ -56,6 +58,7 @@ from relay.store.server.embedded import EmbeddedStore
 from relay.store.store import Store, bell
 from relay.texts.templates import Templates
 from relay.transport.file_parts import file_opener
+from relay.transport.names import Names
 from relay.transport.sender import Sender
 from relay.web import application as webapp
 from relay.web.behind_login import behind_login, needs_no_login
@@ -178,11 +181,15 @@ class Service:
                 raise RelayError(f"{e} in config.yaml.") from None
         self.media = MediaStore(config.data_dir / "media")
         await self.media.prepare()
+        self.spool = Spool(self.media.incoming)
+        self.spool.prepare()
+        self.names = Names()
         self.fetcher = Fetcher(
-            self.media.incoming,
+            self.spool.folder,
             # Files of customers in our own sandboxes are on this very server.
-            allow_private=[origin] if any(c.settings.sandboxed for c in self.accounts.by_name.values()) else (),
+            allow_private=[sandbox_url(origin, a.name) for a in self.accounts.by_name.values() if a.settings.sandboxed],
             timeout_s=config.media.fetch_timeout,
+            resolver=self.names,
         )
         self._build_senders()
         self._build_intake()
@@ -193,6 +200,7 @@ class Service:
             lambda: list(self.workers.values()),
             expects_workers=self.parts.workers,
             name=self.name,
+            background=lambda: room_problems(self.media.directory),
         )
         if self.parts.web:
             await self._start_web(origin)
@@ -232,12 +240,14 @@ class Service:
                 timeout_s=self.config.delivery.timeout,
                 limit=self.config.delivery.concurrency,
                 open_file=file_opener(self.media, self.fetcher, self.config.media.max_file),
+                names=self.names,
             )
 
     def link_file(self, destination: str, attachment: Attachment) -> str:
         """A signed address of a file we hold, as this destination reaches us."""
-        base = self.accounts.by_name[destination].base
-        return base + media_path(self.keys, attachment.file_id, destination, attachment.filename)
+        account = self.accounts.by_name[destination]
+        path = media_path(self.keys, attachment.file_id, destination, attachment.filename, lasting=account.is_desk)
+        return account.base + path
 
     def _build_intake(self) -> None:
         commands = DeskCommands(self.accounts, self.store, self.texts, wake_workers=self.wake_workers)
@@ -268,7 +278,8 @@ class Service:
             lookups,
             self.metrics,
             max_body=config.max_body,
-            spool=self.media.incoming,
+            max_file=config.media.max_file,
+            spool=self.spool,
         )
         for connection in self.accounts.by_name.values():
             if connection.settings.sandboxed:
@@ -480,6 +491,9 @@ class Service:
             await sender.close()
         if hasattr(self, "fetcher"):
             await self.fetcher.close()
+            await self.names.close()
+        if hasattr(self, "spool"):
+            self.spool.close()
         if self.archived is not None:
             await self.archived.stop()
         if hasattr(self, "database"):
