@@ -40,7 +40,7 @@ class AstrakSettings(BridgeSettings):
     bot_id: int | None = Field(
         default=None, description="How the Operator API names this channel; allotted if not set.", ge=1, lt=2**53
     )
-    # The document names no limit (facts 3); this is far below what any messenger is known to take.
+    # The document names no limit (FACTS 3); this is far below what any messenger is known to take.
     max_text: int = Field(
         default=1000, description="Longer texts become several messages, in characters.", ge=20, le=100_000
     )

@@ -22,7 +22,7 @@ _PATH_SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 class Encoding(StrEnum):
-    """How requests are encoded. The document's only sample is JSON; it does not say so in words (facts 2)."""
+    """How requests are encoded. The document's only sample is JSON; it does not say so in words (FACTS 2)."""
 
     JSON = "json"
     FORM = "form"

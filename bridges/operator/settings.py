@@ -17,7 +17,7 @@ SANDBOX_TOKEN = "sandbox-panel-token"  # noqa: S105 - a stand-in, see `BridgeSet
 
 
 class Attaching(StrEnum):
-    """How files go to the panel. The document does not say how `attaches` is encoded (facts 4)."""
+    """How files go to the panel. The document does not say how `attaches` is encoded (FACTS 4)."""
 
     BRACKETS = "brackets"  # attaches[0][file_url]=..., the way of PHP, the panel's likely language
     JSON = "json"  # one field `attaches` holding a JSON array

@@ -26,7 +26,7 @@ SANDBOX_TEAM = "3525d76d-cfe0-469f-b46e-cbb79ae5491e"
 SANDBOX_GROUP = "g-edb35028-b3ff-48ef-afc4-6fcd4c86b5ad"
 
 TeamUid = Annotated[str, StringConstraints(pattern=rf"^{UUID}$")]
-Jid = Annotated[str, StringConstraints(pattern=rf"^[dg]-{UUID}$")]  # facts 1.3: d- a person, g- a group
+Jid = Annotated[str, StringConstraints(pattern=rf"^[dg]-{UUID}$")]  # FACTS 1.3: d- a person, g- a group
 GroupJid = Annotated[str, StringConstraints(pattern=rf"^g-{UUID}$")]
 
 
@@ -118,7 +118,7 @@ class TeamSettings(BridgeSettings):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The integration keys, one per group (facts 1.8: the server takes several, separated by commas)."""
+        """The integration keys, one per group (FACTS 1.8: the server takes several, separated by commas)."""
         return split_keys(self.key.get_secret_value()) if self.key else ()
 
 

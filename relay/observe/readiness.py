@@ -1,6 +1,6 @@
 """Whether this process does its work: the store takes writes, the workers turn, nothing due lies about.
 
-A worker that is alive while nothing moves is the failure that health checks usually miss (RELIABILITY A20, A25), so the
+A worker that is alive while nothing moves is the failure that health checks usually miss (PITFALLS A20, A25), so the
 age of the oldest due lane is watched too.
 """
 

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from relay.contract import Bridge, CustomSend, Http, Texts
 from relay.contract.errors import FetchRefused, RelayError, SendError, StoreUnavailable, UnsupportedContent
+from relay.contract.foreign_words import masking
 from relay.contract.model import Attachment, Delivery, Kind, OutboundRequest, Outcome, Part, RawResponse, Verdict
 from relay.outbound.next_step import NextStep, next_step
 from relay.routing.accounts import Accounts
@@ -241,8 +242,8 @@ class Attempt:
                 outcome = self._connection.bridge.classify(self._response)
             except Exception as error:
                 outcome = self._failed(error)
-        if len(outcome.words) > WORDS_LIMIT:
-            outcome = replace(outcome, words=outcome.words[:WORDS_LIMIT])
+        if outcome.words:
+            outcome = replace(outcome, words=masking(outcome.words)[:WORDS_LIMIT])
         return outcome
 
     def finish(self) -> Finish:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-HOOK_SECRET_BYTES: Final = 24  # 192 bits, 32 characters; at least 128 are asked for (RELIABILITY 3.1)
+HOOK_SECRET_BYTES: Final = 24  # 192 bits, 32 characters; at least 128 are asked for (PITFALLS 3.1)
 _HOOK_CONTEXT: Final = b"relay.hook-secret.v1"
 
 

@@ -25,6 +25,7 @@ from relay.contract.model import AccountWarning, Attachment, Outcome
 from relay.history.archived import ArchivedPosition
 from relay.history.archiver import Archiver
 from relay.history.database import Database, address
+from relay.inbound.bodies import Spool
 from relay.inbound.contact_lookup import ContactLookup
 from relay.inbound.desk_commands import DeskCommands
 from relay.inbound.front import Front
@@ -34,6 +35,7 @@ from relay.inbound.intake import Intake
 from relay.media.fetcher import Fetcher
 from relay.media.library import MediaStore
 from relay.media.links import media_path
+from relay.media.room import room_problems
 from relay.media.serving import media_routes
 from relay.observe.metrics import Metrics
 from relay.observe.readiness import Readiness
@@ -58,6 +60,7 @@ from relay.store.server.checks import check_store
 from relay.store.store import bell
 from relay.texts.templates import Templates
 from relay.transport.file_parts import file_opener
+from relay.transport.names import Names
 from relay.transport.sender import Sender
 from relay.web import application as webapp
 from relay.web.behind_login import behind_login, needs_no_login
@@ -143,9 +146,16 @@ class Service:
         await self._allot_bot_ids(self.accounts)
         self.media = MediaStore(config.data_dir / "media")
         await self.media.prepare()
+        self.spool = Spool(self.media.incoming)
+        self.spool.prepare()
+        self._stack.callback(self.spool.close)
+        self.names = Names()
+        self._stack.push_async_callback(self.names.close)
         # Files of customers in our own sandboxes are on this very server.
         own = addresses_of(self.accounts, origin)
-        self.fetcher = Fetcher(self.media.incoming, allow_private=own, timeout_s=config.media.fetch_timeout)
+        self.fetcher = Fetcher(
+            self.spool.folder, allow_private=own, timeout_s=config.media.fetch_timeout, resolver=self.names
+        )
         self._stack.push_async_callback(self.fetcher.close)
         self._stack.push_async_callback(self._close_senders)
         for name in self.accounts.by_name:
@@ -158,7 +168,7 @@ class Service:
             lambda: list(self.workers.values()),
             expects_workers=self.parts.workers,
             name=self.name,
-            background=self.background.problems,
+            background=lambda: [*self.background.problems(), *room_problems(self.media.directory)],
         )
         if self.parts.web:
             await self._start_web(origin)
@@ -213,6 +223,7 @@ class Service:
             timeout_s=self.config.delivery.timeout,
             limit=self.config.delivery.concurrency,
             open_file=file_opener(self.media, self.fetcher, self.config.media.max_file),
+            names=self.names,
         )
 
     async def _close_senders(self) -> None:
@@ -221,8 +232,9 @@ class Service:
 
     def link_file(self, destination: str, attachment: Attachment) -> str:
         """A signed address of a file we hold, as this destination reaches us."""
-        base = self.accounts.by_name[destination].base
-        return base + media_path(self.keys, attachment.file_id, destination, attachment.filename)
+        account = self.accounts.by_name[destination]
+        path = media_path(self.keys, attachment.file_id, destination, attachment.filename, lasting=account.is_desk)
+        return account.base + path
 
     def _build_intake(self) -> None:
         commands = DeskCommands(self.accounts, self.store, self.texts, wake_workers=self.wake_workers)
@@ -252,10 +264,12 @@ class Service:
             self.lookups,
             self.metrics,
             max_body=config.max_body,
-            spool=self.media.incoming,
+            max_file=config.media.max_file,
+            spool=self.spool,
+            trusted_proxies=config.trusted_proxies,
         )
         self.sandboxes, fetcher = mounted(
-            self.accounts, self.media.incoming, origin, config.base_url, config.media.fetch_timeout
+            self.accounts, self.spool.folder, origin, config.base_url, config.media.fetch_timeout
         )
         self._stack.push_async_callback(fetcher.close)
         metrics_token: str | None = None

@@ -360,7 +360,7 @@ class Store:
                 return int(armed)
 
     async def drop_unknown_job(self, destination: str, job: str, payload: str) -> str:
-        """A job that no version of us we know has written becomes a dead letter (RELIABILITY experiment 38). Returns
+        """A job that no version of us we know has written becomes a dead letter (PITFALLS experiment 38). Returns
         its delivery id."""
         mid = new_id()
         did = f"{mid}-0"

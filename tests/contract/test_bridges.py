@@ -476,7 +476,7 @@ headers = st.lists(
 def test_classify_is_total(kind: AnyBridge, status: int, body: bytes, headers: Any) -> None:
     outcome = build(kind).classify(RawResponse(status=status, headers=headers, body=body))
     assert isinstance(outcome, Outcome) and isinstance(outcome.verdict, Verdict)
-    # Some systems say yes in the body alone, whatever the status (the team chat, facts 1.2).
+    # Some systems say yes in the body alone, whatever the status (the team chat, FACTS 1.2).
     if not 200 <= status < 300 and b'"ok":true' not in body.replace(b" ", b""):
         assert outcome.verdict is not Verdict.ACCEPTED
     if outcome.verdict is not Verdict.ACCEPTED:

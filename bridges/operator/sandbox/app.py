@@ -1,7 +1,7 @@
 """The operator panel, played: the endpoint of the Operator API and a page on which one is the operator.
 
 Documented are one method and three webhooks (Operator API); bodies of answers, retries and the encoding of `attaches`
-are not (facts 4), so those are switches, and all three ways of attaching are taken. The panel asks the relay who a
+are not (FACTS 4), so those are switches, and all three ways of attaching are taken. The panel asks the relay who a
 user is and which media are theirs when a user writes for the first time, and again when the operator asks.
 """
 

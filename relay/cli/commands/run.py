@@ -8,11 +8,9 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
-from urllib.parse import unquote, urlsplit
 
 import click
 import uvloop
-from pydantic import SecretStr
 from rich.console import Console
 from rich.text import Text
 
@@ -26,8 +24,10 @@ from relay.config.load import Config
 from relay.config.secret_keys import secret_keys
 from relay.config.suggestions import hint
 from relay.contract.errors import ConfigError, Problem, RelayError
-from relay.observe.redaction import Redaction, set_up_logging, set_up_sentry
-from relay.routing.hook_addresses import hook_secrets
+from relay.contract.foreign_words import masking
+from relay.observe.redaction import Redaction, set_up_logging
+from relay.observe.sentry import set_up_sentry
+from relay.routing.known_secrets import secrets_of
 from relay.service.service import ProcessRole, Service
 
 log = logging.getLogger("relay.cli.commands.run")
@@ -42,26 +42,11 @@ def check_only(config: Config, only: Sequence[str]) -> None:
         )
 
 
-def secrets_of(config: Config, keys: Sequence[str]) -> set[str]:
-    """Everything that must never stand in a log: keys, tokens, passwords, hook secrets."""
-    found = set(keys)
-    found.update(s.get_secret_value() for s in (config.metrics.token, config.sentry_dsn) if s is not None)
-    for url in (config.history.store, *(a.settings.url for a in config.accounts.values())):
-        if "@" in url and (password := urlsplit(url).password):
-            found |= {password, unquote(password)}
-    for account in config.accounts.values():
-        for value in account.settings.model_dump().values():
-            if isinstance(value, SecretStr):
-                found.add(value.get_secret_value())
-        found.update(hook_secrets(keys, account.name))
-    found.add(config.store.password.get_secret_value())
-    return found - {""}
-
-
 def run(config: Config, kinds: Kinds, parts: ProcessRole) -> int:
     """Run until told to stop; the exit status."""
     keys = secret_keys(config)
-    redaction = set_up_logging(config.log_level, secrets_of(config, keys))
+    masking.learn(*secrets_of(config, keys))
+    redaction = set_up_logging(config.log_level)
     if config.sentry_dsn is not None:
         set_up_sentry(config.sentry_dsn.get_secret_value(), redaction)
     with registered(config.data_dir):

@@ -80,7 +80,7 @@ async def serve(
     key: Path | None = None,
 ) -> None:
     """Run until asked to stop, or until cancelled. `port` 0: any free one. With `cert` (and `key`, where it is in a
-    file of its own) it speaks https, as some vendors' clients insist (facts 1.8). Raises RelayError if the port is
+    file of its own) it speaks https, as some vendors' clients insist (FACTS 1.8). Raises RelayError if the port is
     taken or the certificate cannot be used."""
     spec = bridge.spec
     tls = _tls(cert, key)
