@@ -70,8 +70,9 @@ async def test_a_page_insert_while_paging_no_row_twice_or_missed(world: World, o
     while page := await listed(world, order=order, after=after, limit=3):
         found += [r.number for r in page]
         after = place(page[-1], order)
-        await world.customer(f"late{len(found)}", "hello")
-        await world.archive()
+        if len(found) < 12:  # or whoever waits would never come to an end of those who have just begun to
+            await world.customer(f"late{len(found)}", "hello")
+            await world.archive()
     assert [n for n in found if n in made] == sorted(made, reverse=order == "newest")
     assert len(found) == len(set(found))
 
