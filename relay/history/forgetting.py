@@ -87,9 +87,8 @@ async def export(number: int, *, store: Store, database: Database | None, media:
             query = select(note).where(note.c.conversation == number).order_by(note.c.at)
             for row in (await connection.execute(query)).all():
                 said["notes"].append({"id": row.id, "at_ms": row.at, "author": row.author, "text": row.text})
-            query = select(conversation).where(conversation.c.number == number)
-            if (row := (await connection.execute(query)).first()) is not None:
-                said["fields"] = row.fields or []
+            fields = select(conversation.c.fields).where(conversation.c.number == number)
+            said["fields"] = (await connection.execute(fields)).scalar() or []
     for one in await forgetting.messages_of(store, number):
         messages.setdefault(
             one.id,

@@ -70,8 +70,14 @@ class Hooks:
         self.wrong_keys = WrongKeys()
         self._trusted = tuple(trusted_proxies)
         self._quiet = QuietLog(log)
-        self._answering = {n: c.bridge for n, c in accounts.by_name.items() if isinstance(c.bridge, QuestionHook)}
-        self._limits = {n: _limits(c, max_body, max_file) for n, c in accounts.by_name.items()}
+        self._max_body, self._max_file = max_body, max_file
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look at the accounts anew: they have changed."""
+        accounts = self.accounts.by_name.items()
+        self._answering = {n: c.bridge for n, c in accounts if isinstance(c.bridge, QuestionHook)}
+        self._limits = {n: _limits(c, self._max_body, self._max_file) for n, c in accounts}
 
     def add_routes(self, app: web.Application) -> None:
         # An address with and without a trailing slash is the same.

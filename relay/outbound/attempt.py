@@ -61,10 +61,15 @@ class Attempts:
         self.retries = retries
         self.pause_s = pause_s
         self.on_attempt = on_attempt
-        # Asked once: isinstance() on a protocol costs as much as parsing a message.
-        self._multi = {name: c.bridge for name, c in accounts.by_name.items() if isinstance(c.bridge, CustomSend)}
-        self._memories = {name: StoreMemory(store, name) for name in accounts.by_name}
         self._long: OrderedDict[str, Sequence[Part]] = OrderedDict()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look at the accounts anew: they have changed."""
+        accounts = self.accounts.by_name
+        # Asked once: isinstance() on a protocol costs as much as parsing a message.
+        self._multi = {name: c.bridge for name, c in accounts.items() if isinstance(c.bridge, CustomSend)}
+        self._memories = {name: StoreMemory(self.store, name) for name in accounts}
 
     def begin(self, destination: str, lane: LeasedLane, head: Head, probing: bool) -> Attempt:
         """The next attempt at the head of a lane, worded and ready to be sent."""

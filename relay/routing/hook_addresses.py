@@ -28,6 +28,11 @@ def hook_secrets(keys: Sequence[str], name: str) -> list[str]:
     return [urlsafe_b64encode(digest[:HOOK_SECRET_BYTES]).decode("ascii") for digest in digests]
 
 
+def proof_of_key(key: str, nonce: str) -> str:
+    """What only a relay with this secret key can answer to a nonce; nothing else can be made of it."""
+    return hmac.digest(key.encode(), b"relay.proof.v1\0" + nonce.encode("utf-8", "replace"), hashlib.sha256).hex()
+
+
 def check_hook_secret(secrets: Sequence[str], given: str) -> bool:
     """Whether `given` is one of the account's `hook_secrets`. Takes as long for every wrong answer.
 

@@ -17,7 +17,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from relay.cli.commands.stopping import stop_signals
+from relay.cli.signals import stop_signals
 from tests.faults.bench import Bench
 from tests.faults.catalogue import ALL, in_order
 from tests.faults.experiment import Report

@@ -14,7 +14,7 @@ from bridges.sandbox_kit import SandboxKit, json_response
 from bridges.team.sandbox.answers import COOKIE, No, refusal, took
 from bridges.team.sandbox.switches import TeamSwitches
 from bridges.team.sandbox.world import OWNER_PHONE, PEOPLE, SECOND_GROUP, User, World
-from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, SANDBOX_TOKEN, TeamSettings
+from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, TeamSettings
 from relay.contract import SandboxOptions
 
 HERE = Path(__file__).parent
@@ -69,7 +69,7 @@ class TeamServer:
             world.join(team, user, status=status)
         for key, (jid, _) in zip(settings.keys, groups, strict=False):
             world.new_integration(team, jid, key=key, comment="Webhook relay", webhook_url=self.kit.hook())
-        token = settings.token.get_secret_value() if settings.token else SANDBOX_TOKEN
+        token = settings.token.get_secret_value() if settings.token else world.secret(24)
         world.tokens[token] = (world.user(OWNER_PHONE), "")
 
     def reset(self) -> None:

@@ -505,7 +505,7 @@ async def test_reset_and_seed(sandbox: Running):
     first = await sandbox.state()
     await sandbox.act("say", text="hello")
     await sandbox.switch(echo=False, clock_offset_s=5)
-    async with sandbox.session.post(f"{sandbox.url}/_sandbox/reset") as answer:
+    async with sandbox.session.post(f"{sandbox.url}/_sandbox/reset", json={}) as answer:
         assert answer.status == 200
     assert await sandbox.state() == first
     assert sandbox.kit.switches.echo is True

@@ -70,8 +70,9 @@ async def test_a_page_insert_while_paging_no_row_twice_or_missed(world: World, o
     while page := await listed(world, order=order, after=after, limit=3):
         found += [r.number for r in page]
         after = place(page[-1], order)
-        await world.customer(f"late{len(found)}", "hello")
-        await world.archive()
+        if len(found) < 12:  # or whoever waits would never come to an end of those who have just begun to
+            await world.customer(f"late{len(found)}", "hello")
+            await world.archive()
     assert [n for n in found if n in made] == sorted(made, reverse=order == "newest")
     assert len(found) == len(set(found))
 
@@ -133,7 +134,8 @@ async def test_h_search_in_texts_and_names(world: World):
     await world.archive()
 
     async def found(query: str, **how: Any) -> list[str]:
-        hits = await world.queries.search(query, **({"channels": ("shop",), "limit": 50} | how))
+        asked: dict[str, Any] = {"channels": ("shop",), "limit": 50}
+        hits = await world.queries.search(query, **(asked | how))
         return [h.message.id for h in hits]
 
     assert await found("заказами") == [two, one]  # newest first
