@@ -300,7 +300,9 @@ class Service:
 
     async def _behind_login(self) -> Sequence[web.RouteDef]:
         """Log-in, API and pages for people; and the link with which the first of them sets it up."""
-        self.database = Database(address("sqlite", self.config.data_dir))
+        if self.config.history.store == "off":
+            return ()  # nothing is kept, so there are no users either
+        self.database = Database(address(self.config.history.store, self.config.data_dir))
         self._stack.push_async_callback(self.database.close)
         await self.database.connect()
         people = People(self.database, self.store, self.keys)
