@@ -48,6 +48,8 @@ from relay.service.announcer import Announcer
 from relay.service.deployment import Deployment, Difference, difference
 from relay.service.listening import listen
 from relay.service.opening import open_store
+from relay.service.outage_watch import LOOK_EVERY_S as OUTAGES_EVERY_S
+from relay.service.outage_watch import OutageWatch
 from relay.service.pollers import Pollers
 from relay.service.provisioning import probe_one, provision_and_say
 from relay.service.reply_windows import LOOK_EVERY_S, ReplyWindowWatch
@@ -367,6 +369,8 @@ class Service:
         background.every(SWEEP_EVERY_S, "sweeper", upkeep.sweep)
         background.every(PURGE_EVERY_S, "media purge", upkeep.purge_media)
         background.every(RESUME_EVERY_S, "resumer", lambda: self.resumer.look(self.name))
+        outages = OutageWatch(self.accounts, self.store, self.announcer)
+        background.every(OUTAGES_EVERY_S, "outages", lambda: outages.look(self.name))
         background.every(IDENTITY_EVERY_S, "identities", self.identities.check)
         background.every(UNKNOWN_EVERY_S, "identities not known yet", self.identities.look_again)
         background.every(LOOK_EVERY_S, "reply windows", lambda: self.windows.look(self.name))

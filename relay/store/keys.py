@@ -48,6 +48,9 @@ P dest:<dest>              hash    paused open probe prober pause fails words   
                                    since swept (prober: token of the breaker's
                                    probe; swept: when lanes were last swept)
 P failing:<dest>           set     lanes that failed since the last success     until the next success
+P transient:<dest>         set     lanes asleep because the destination was     until the next success, which wakes them
+                                   down
+P woken:<dest>             set     lanes that a success elsewhere has woken     until they get through, or give up
 P dead                     zset    delivery ids of dead letters by time         until dropped or replayed
 P seen:<account>:<digest>  string  message id                                   longer than the sender's whole retry
                                                                                 span (`SEEN_TTL_S`)

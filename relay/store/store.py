@@ -639,6 +639,11 @@ class Store:
             oldest_ms=int(oldest[0][1]) if oldest else 0,
         )
 
+    async def mark_told(self, name: str) -> bool:
+        """Note that people are told of an outage, so that its end is told as well; False when somebody has noted it
+        already."""
+        return bool(await self.wire.call("HSETNX", self.key(f"dest:{name}"), "told", "1"))
+
     async def pause(self, name: str, why: str, words: str = "") -> None:
         """Hold a destination: its messages wait, none is lost, no try is used."""
         async with self._slow() as redis:

@@ -23,6 +23,7 @@ if call('LINDEX', lane_key(dest, n), 0) == did and not is_written(was, before) t
   if verdict == 'dead' then
     state = 'failed'
     to_dead_letters(did, now, reason, words)
+    call('SREM', P .. 'woken:' .. dest, n)
     give_back(did, dest, log, false)
     announce('delivery', n, did)
     if notice_id ~= '' then
@@ -57,7 +58,11 @@ if call('LINDEX', lane_key(dest, n), 0) == did and not is_written(was, before) t
       local fails = call('HINCRBY', at, 'fails', 1)
       if fails == 1 then call('HSET', at, 'down', now) end
       call('HSET', at, 'last', words ~= '' and words or reason)
-      if transient == '1' then call('SADD', P .. 'transient:' .. dest, n) end
+      -- A lane that a success elsewhere has woken, and that fails again, is in trouble of its own: it keeps to its
+      -- schedule, or every message to somebody else would cost it a try.
+      if transient == '1' and call('SISMEMBER', P .. 'woken:' .. dest, n) == 0 then
+        call('SADD', P .. 'transient:' .. dest, n)
+      end
       if limit > 0 then
         call('SADD', P .. 'failing:' .. dest, n)
         if fails >= limit and call('SCARD', P .. 'failing:' .. dest) >= tonumber(lanes) then

@@ -35,8 +35,12 @@ if next_did == did and not is_written(was, before) then
     if #lanes > 0 then
       wake_sleeping(dest, lanes, now_ms())
       call('DEL', transient)
+      for i = 1, #lanes, 1000 do
+        call('SADD', P .. 'woken:' .. dest, unpack(lanes, i, math.min(i + 999, #lanes)))
+      end
     end
   end
+  if (was[2] or '0') ~= '0' then call('SREM', P .. 'woken:' .. dest, n) end
   local log, parts = noted(was[3], line), (was[4] or '') .. 'a'
   if remote ~= '' then
     call('SET', P .. 'remote:' .. dest .. ':' .. remote, did .. ' ' .. #parts, 'PX', retention)

@@ -53,6 +53,25 @@ async def test_a_lane_whose_own_message_failed_is_not_woken_by_others_successes(
     assert await due_soon(store) == 0
 
 
+async def test_a_lane_that_fails_again_after_it_was_woken_keeps_to_its_schedule(store: Store) -> None:
+    """A message that this destination never takes must not lose a try with every message that somebody else sends."""
+    await put(store, "poison")
+    await end(store, await take_one(store), "retry", delay_ms=HOUR_MS, transient=True)
+    for user in ("b", "c", "d"):
+        await put(store, user)
+        lanes = {lane.number: lane for lane in (await store.claim("desk", "w1", 100)).lanes}
+        for number, lane in lanes.items():
+            if number == 1:
+                await end(store, lane, "retry", delay_ms=HOUR_MS, transient=True)
+            else:
+                await end(store, lane, "ok")
+        await asyncio.sleep(0.03)
+    lane = next(lane for lane in (await store.claim("desk", "w1", 100)).lanes) if await due_soon(store) else None
+    assert lane is None
+    record = await store.journal((await store.messages(1))[0])
+    assert record is not None and record.records[0].tries == 2, "its first try, and once when it was woken"
+
+
 async def test_failing_is_a_state_with_since_words_and_next_try_and_ends_with_a_success(store: Store) -> None:
     await put(store, "a")
     await end(store, await take_one(store), "retry", delay_ms=HOUR_MS, transient=True, words="connection refused")
