@@ -66,8 +66,7 @@ async def test_a_lane_that_fails_again_after_it_was_woken_keeps_to_its_schedule(
             else:
                 await end(store, lane, "ok")
         await asyncio.sleep(0.03)
-    lane = next(lane for lane in (await store.claim("desk", "w1", 100)).lanes) if await due_soon(store) else None
-    assert lane is None
+    assert await due_soon(store) == 0
     record = await store.journal((await store.messages(1))[0])
     assert record is not None and record.records[0].tries == 2, "its first try, and once when it was woken"
 
