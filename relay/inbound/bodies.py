@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -63,6 +64,7 @@ async def read(request: web.BaseRequest, tail: str, *, limit: int, spool: Path) 
         content_type=content_type,
         form=tuple(form),
         uploads=tuple(uploads),
+        received_at=time.time(),
     )
 
 
@@ -85,6 +87,7 @@ def whole(headers: Mapping[str, str], body: bytes, tail: str, *, limit: int) -> 
         body=body,
         content_type=content_type,
         form=tuple(_urlencoded(body, None)) if content_type == URLENCODED else (),
+        received_at=time.time(),
     )
 
 

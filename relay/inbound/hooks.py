@@ -112,7 +112,7 @@ class Hooks:
         if connection is None:
             return _NOWHERE
         specified = connection.bridge.spec.hooks
-        if SECRET_TAIL in specified:
+        if SECRET_TAIL in specified and (tail == SECRET_TAIL or tail not in specified):
             # The same answer as for an account that is not there: a stranger learns nothing.
             if not check_hook_secret(connection.secrets, tail):
                 return self._wrong_key(remote, _NOWHERE)
