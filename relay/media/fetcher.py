@@ -115,7 +115,7 @@ class Fetcher:
                 raise FetchRefused("The file's address is not valid.") from e
             if isinstance(e, aiohttp.ClientPayloadError):
                 raise FetchRefused("The file broke off before its end.", transient=True) from e
-            if _is_not_public(e):
+            if is_not_public(e):
                 raise FetchRefused(PRIVATE) from e
             raise FetchRefused(AWAY, transient=True) from e
 
@@ -188,7 +188,7 @@ class Fetcher:
                 force_close=True,
                 use_dns_cache=False,
                 resolver=None if own else self._resolver,
-                socket_factory=self._own_socket if own else _public_socket,
+                socket_factory=self._own_socket if own else public_socket,
                 ssl=self._tls if self._tls is not None else True,
             )
             self._sessions[own] = aiohttp.ClientSession(
@@ -211,7 +211,7 @@ class Fetcher:
         return socket.socket(family, kind, protocol)
 
 
-def _public_socket(info: Any) -> socket.socket:
+def public_socket(info: Any) -> socket.socket:
     """What the HTTP library calls for each address it is about to connect to."""
     family, kind, protocol, _, address = info
     if not is_public(address[0]):
@@ -239,7 +239,7 @@ def _host(url: str) -> str:
         return ""
 
 
-def _is_not_public(error: BaseException | None) -> bool:
+def is_not_public(error: BaseException | None) -> bool:
     """Whether our guard stands somewhere behind it. Of several addresses tried, the library tells in one text."""
     seen = 0
     while error is not None and seen < 10:

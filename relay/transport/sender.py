@@ -19,8 +19,9 @@ import asyncio
 import logging
 import os
 import re
+import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, cast
@@ -33,6 +34,7 @@ from yarl import URL
 
 from relay.contract.errors import FetchRefused, SendError
 from relay.contract.model import FilePart, OutboundRequest, RawResponse
+from relay.media.fetcher import is_not_public, public_socket
 from relay.transport.connection import HttpConnection
 from relay.transport.deadlines import Deadlines
 from relay.transport.multipart import Body, FileOpener, form_body
@@ -46,6 +48,8 @@ DNS_CACHE_S: Final = 30
 USER_AGENT: Final = "webhook-relay/1"
 # Answers are a few hundred bytes; compressing them costs more than it saves.
 SENT_ALWAYS: Final = {"host": "", "user-agent": "", "accept-encoding": "identity"}
+PRIVATE_TARGET: Final = "The address leads into a private network, which this account's settings do not allow."
+SocketFactory = Callable[[Any], socket.socket]
 NO_LIMITS: Final = ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)  # `Deadlines` has them
 HEADS_KEPT: Final = 256
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -74,6 +78,7 @@ class Sender:
         self._user_agent = user_agent
         self._tls = tls
         self._connector: aiohttp.TCPConnector | None = None
+        self._public: aiohttp.TCPConnector | None = None
         self._heads: dict[tuple[Any, ...], tuple[aiohttp.ClientRequest, bytes]] = {}
         self._deadlines = Deadlines()
 
@@ -88,13 +93,25 @@ class Sender:
 
     async def close(self) -> None:
         """Close all connections. Requests in flight fail with SendError."""
-        connector, self._connector = self._connector, None
-        if connector is not None:
-            await connector.close()
+        connectors, self._connector, self._public = (self._connector, self._public), None, None
+        for connector in connectors:
+            if connector is not None:
+                await connector.close()
+
+    def _public_connector(self) -> aiohttp.TCPConnector:
+        """Connections that lead to public addresses only; checked where the socket is made, after the look-up."""
+        if self._public is None:
+            self._public = self._open_connector(public_socket)
+        return self._public
 
     def _open(self) -> aiohttp.TCPConnector:
+        self._connector = self._open_connector(None)
+        return self._connector
+
+    def _open_connector(self, socket_factory: SocketFactory | None) -> aiohttp.TCPConnector:
         loop = asyncio.get_running_loop()
         connector = aiohttp.TCPConnector(
+            socket_factory=socket_factory,
             limit=self._limit,
             keepalive_timeout=KEEPALIVE_S,
             ttl_dns_cache=DNS_CACHE_S,
@@ -103,12 +120,11 @@ class Sender:
         # What speaks HTTP on the connections that it opens. There is no public way to say so; if an upgrade of aiohttp
         # changes this one, no test of the sender passes.
         connector._factory = partial(HttpConnection, loop)  # type: ignore[assignment, arg-type]
-        self._connector = connector
         return connector
 
     async def __call__(self, request: OutboundRequest) -> RawResponse:
         """Send it. The whole exchange takes at most `request.timeout_s`, else the deployment's delivery timeout."""
-        connector = self._connector or self._open()
+        connector = self._public_connector() if request.public_only else self._connector or self._open()
         timeout_s = self._timeout_s if request.timeout_s is None else request.timeout_s
         form: Body | None = None
         connection: Connection | None = None
@@ -131,6 +147,8 @@ class Sender:
         except Exception as e:
             if isinstance(e, FetchRefused) and not e.transient:
                 raise  # the file cannot be had, now or later
+            if is_not_public(e):
+                raise SendError("private_address", PRIVATE_TARGET, certain=True) from e
             raise to_send_error(e, sent=connection is not None, timeout_s=timeout_s) from e
         finally:
             if connection is not None:
