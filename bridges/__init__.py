@@ -8,6 +8,14 @@ from bridges.astrak import AstrakBridge
 from bridges.insta import InstaBridge
 from bridges.operator import OperatorBridge
 from bridges.team import TeamBridge
+from bridges.webhook import WebhookBridge, WebhookDeskBridge
 from relay.contract import Bridge
 
-ALL: tuple[type[Bridge[Any]], ...] = (InstaBridge, AstrakBridge, OperatorBridge, TeamBridge)
+ALL: tuple[type[Bridge[Any]], ...] = (
+    InstaBridge,
+    AstrakBridge,
+    OperatorBridge,
+    TeamBridge,
+    WebhookBridge,
+    WebhookDeskBridge,
+)
