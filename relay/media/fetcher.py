@@ -26,7 +26,8 @@ from yarl import URL
 
 from relay.contract.errors import FetchRefused
 from relay.media.local_files import LocalFile, safe_filename
-from relay.media.public_addresses import is_loopback, is_public
+from relay.media.public_addresses import is_loopback
+from relay.media.public_sockets import PRIVATE, NotPublic, is_not_public, public_socket
 from relay.media.sniffing import HEAD, UNKNOWN, sniff
 from relay.transport.connection import HEADER_LIMIT
 from relay.transport.sender import USER_AGENT
@@ -42,13 +43,8 @@ PORTS: Final = frozenset({80, 443})
 TRANSIENT: Final = frozenset({408, 425, 429})  # statuses that ask for another try
 ANY_HOST: Final = "*"
 
-PRIVATE: Final = "The file's address does not lead to the public internet."
 AWAY: Final = "The file's server cannot be reached."
 SLOW: Final = "The file did not arrive in time."
-
-
-class _NotPublic(OSError):
-    """Raised inside the HTTP library when it is about to connect where it must not."""
 
 
 class Fetcher:
@@ -207,16 +203,8 @@ class Fetcher:
     def _own_socket(self, info: Any) -> socket.socket:
         family, kind, protocol, _, address = info
         if not is_loopback(address[0]) or not any(port == address[1] for _, _, port in self._own):
-            raise _NotPublic(PRIVATE)
+            raise NotPublic(PRIVATE)
         return socket.socket(family, kind, protocol)
-
-
-def public_socket(info: Any) -> socket.socket:
-    """What the HTTP library calls for each address it is about to connect to."""
-    family, kind, protocol, _, address = info
-    if not is_public(address[0]):
-        raise _NotPublic(PRIVATE)
-    return socket.socket(family, kind, protocol)
 
 
 def _origin(url: URL) -> tuple[str, str, int]:
@@ -237,14 +225,3 @@ def _host(url: str) -> str:
         return URL(url).host or ""
     except ValueError:
         return ""
-
-
-def is_not_public(error: BaseException | None) -> bool:
-    """Whether our guard stands somewhere behind it. Of several addresses tried, the library tells in one text."""
-    seen = 0
-    while error is not None and seen < 10:
-        if isinstance(error, _NotPublic) or PRIVATE in str(error):
-            return True
-        error = getattr(error, "os_error", None) or error.__cause__ or error.__context__
-        seen += 1
-    return False

@@ -34,7 +34,7 @@ from yarl import URL
 
 from relay.contract.errors import FetchRefused, SendError
 from relay.contract.model import FilePart, OutboundRequest, RawResponse
-from relay.media.fetcher import is_not_public, public_socket
+from relay.media.public_sockets import is_not_public, public_socket
 from relay.transport.connection import HttpConnection
 from relay.transport.deadlines import Deadlines
 from relay.transport.multipart import Body, FileOpener, form_body
