@@ -1,4 +1,4 @@
-"""Every method and every event that the four documents describe, read from them by hand, in their order.
+"""Every method and every event that the documents describe, read from them by hand, in their order.
 
 `client`, `by` and `test` are claims; `evidence` checks each of them, and what the sandbox does, by trying.
 """
@@ -51,7 +51,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One of the four. `client` is the class of `bridges.<kind>.client`."""
+    """One of them. `client` is the class of `bridges.<kind>.client`."""
 
     kind: str
     title: str
@@ -59,6 +59,7 @@ class Document:
     methods: tuple[Method, ...]
     events: tuple[Event, ...]
     named: tuple[Named, ...] = ()
+    folder: str = ""  # below bridges/, where it is not the kind: two roles of one system share one
 
 
 # --- Insta API ------------------------------------------------------------------------------------------------------
@@ -475,4 +476,84 @@ ASTRAK = Document(
     ),
 )
 
-DOCUMENTS = (INSTA, OPERATOR, TEAM, ASTRAK)
+# --- generic webhooks ------------------------------------------------------------------------------------------------
+
+_WEBHOOK_FAR = "tests/bridges/webhook/test_sandbox.py::"
+_WEBHOOK_IN = "tests/bridges/webhook/test_inbound.py::"
+
+
+def _post_event(used: str) -> tuple[Method, ...]:
+    return (
+        Method(
+            verb="POST",
+            path="",
+            client="post_event",
+            used=used,
+            by=("bridges/webhook/outbound.py",),
+            call="event_request",
+            test=_WEBHOOK_FAR + "test_there_and_back_and_what_became_of_it",
+        ),
+    )
+
+
+WEBHOOK = Document(
+    kind="webhook",
+    folder="webhook",
+    title="Standard Webhooks, as a channel",
+    client="WebhookClient",
+    methods=_post_event("answers to customers, and taking them back: `message.created`, `message.deleted`"),
+    events=(
+        Event(
+            name="message.created",
+            means="Incoming",
+            sample="webhook/message",
+            play="webhook message",
+            used="a customer's message to every desk",
+            test=_WEBHOOK_IN + "test_golden_message_of_a_customer",
+        ),
+        Event(
+            name="message.status",
+            means="Report",
+            sample="webhook/status",
+            play="webhook status",
+            used="the answer's state",
+            test=_WEBHOOK_FAR + "test_there_and_back_and_what_became_of_it",
+        ),
+        Event(
+            name="a simple message, unsigned",
+            means="Incoming",
+            sample="webhook/simple",
+            play="webhook simple",
+            used="a customer's message from a script, by bearer token or secret address",
+            test=_WEBHOOK_FAR + "test_a_simple_message_goes_to_the_secret_address",
+        ),
+    ),
+)
+
+WEBHOOK_DESK = Document(
+    kind="webhook_desk",
+    folder="webhook",
+    title="Standard Webhooks, as a desk",
+    client="WebhookClient",
+    methods=_post_event("customers' words, mirrors and notices: `message.created`, `notice.created`"),
+    events=(
+        Event(
+            name="message.created",
+            means="Answer",
+            sample="webhook_desk/answer",
+            play="webhook answer",
+            used="an answer to a customer",
+            test=_WEBHOOK_IN + "test_golden_answer_of_a_desk",
+        ),
+        Event(
+            name="conversation.closed",
+            means="Command",
+            sample="webhook_desk/closed",
+            play="webhook closed",
+            used="closes the conversation",
+            test=_WEBHOOK_FAR + "test_a_desk_answers_and_closes",
+        ),
+    ),
+)
+
+DOCUMENTS = (INSTA, OPERATOR, TEAM, ASTRAK, WEBHOOK, WEBHOOK_DESK)

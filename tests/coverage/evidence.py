@@ -71,7 +71,9 @@ async def everything() -> Found:
 
 
 async def _method(document: Document, row: Method, p: Playing) -> Evidence:
-    client_class = getattr(importlib.import_module(f"bridges.{document.kind}.client"), document.client)
+    client_class = getattr(
+        importlib.import_module(f"bridges.{document.folder or document.kind}.client"), document.client
+    )
     call = getattr(client_class, row.client, None)
     used, test = unused(row), untested(row.test)
     if not inspect.iscoroutinefunction(call):
