@@ -8,6 +8,7 @@ from bridges.astrak import AstrakBridge
 from bridges.insta import InstaBridge
 from bridges.operator import OperatorBridge
 from bridges.team import TeamBridge
+from bridges.telegram import TelegramBridge, TelegramDeskBridge
 from bridges.webhook import WebhookBridge, WebhookDeskBridge
 from relay.contract import Bridge
 
@@ -18,4 +19,6 @@ ALL: tuple[type[Bridge[Any]], ...] = (
     TeamBridge,
     WebhookBridge,
     WebhookDeskBridge,
+    TelegramBridge,
+    TelegramDeskBridge,
 )

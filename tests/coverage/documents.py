@@ -556,4 +556,63 @@ WEBHOOK_DESK = Document(
     ),
 )
 
-DOCUMENTS = (INSTA, OPERATOR, TEAM, ASTRAK, WEBHOOK, WEBHOOK_DESK)
+# --- Telegram Bot API -------------------------------------------------------------------------------------------------
+
+_TELEGRAM_FAR = "tests/bridges/telegram/test_sandbox.py::"
+_TELEGRAM_IN = "tests/bridges/telegram/test_inbound.py::"
+_TELEGRAM = ("bridges/telegram/__init__.py",)
+_SENT = _TELEGRAM_FAR + "test_what_is_sent_and_taken_back"
+_PROVISIONED = _TELEGRAM_FAR + "test_the_hook_is_set_and_taken_away"
+
+
+def _telegram(name: str, client: str, used: str, test: str, **more: Any) -> Method:
+    return Method(verb="POST", path=f"/botTOKEN/{name}", client=client, used=used, test=test, **more)
+
+
+_TELEGRAM_METHODS = (
+    _telegram("getMe", "get_me", "`doctor`, and to notice a token of another bot", _PROVISIONED, by=_TELEGRAM),
+    _telegram("getWebhookInfo", "get_webhook_info", "`provision`: compare before setting", _PROVISIONED, by=_TELEGRAM),
+    _telegram("setWebhook", "set_webhook", "`provision`, `receive: webhook`", _PROVISIONED, by=_TELEGRAM),
+    _telegram("deleteWebhook", "delete_webhook", "`provision`, `receive: polling`", _PROVISIONED, by=_TELEGRAM),
+    _telegram("sendMessage", "send_message", "answers; customers' words, mirrors and notices in the group", _SENT),
+    _telegram("deleteMessage", "delete_message", SCRIPTS, _SENT),
+    _telegram("getChat", "get_chat", "`doctor`: is the group there?", _TELEGRAM_FAR + "test_doctor", by=_TELEGRAM),
+)
+
+TELEGRAM = Document(
+    kind="telegram",
+    folder="telegram",
+    title="Telegram Bot API, as a channel",
+    client="TelegramClient",
+    methods=_TELEGRAM_METHODS,
+    events=(
+        Event(
+            name="message in a private chat",
+            means="Incoming",
+            sample="telegram/message",
+            play="telegram message",
+            used="a customer's message to every desk; a file by its kind's name",
+            test=_TELEGRAM_IN + "test_golden_message_of_a_customer",
+        ),
+    ),
+)
+
+TELEGRAM_DESK = Document(
+    kind="telegram_desk",
+    folder="telegram",
+    title="Telegram Bot API, as a desk",
+    client="TelegramClient",
+    methods=_TELEGRAM_METHODS,
+    events=(
+        Event(
+            name="message in the group",
+            means="Answer",
+            sample="telegram_desk/answer",
+            play="telegram answer",
+            used="answers (`#42 …`) and commands; anything else stays in the group",
+            test=_TELEGRAM_IN + "test_what_is_said_in_the_group",
+        ),
+    ),
+)
+
+DOCUMENTS = (INSTA, OPERATOR, TEAM, ASTRAK, WEBHOOK, WEBHOOK_DESK, TELEGRAM, TELEGRAM_DESK)

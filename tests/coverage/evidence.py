@@ -110,7 +110,7 @@ def arguments_of(call: Any, row: Method, p: Playing) -> tuple[dict[str, Any], st
             given[name] = p.known[name]
         else:
             return given, name
-    if row.client == "send_message":
+    if row.client == "send_message" and "caption" in p.known:
         given["caption"] = p.known["caption"]
     return given, ""
 

@@ -38,6 +38,8 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
     "astrak": {},
     "webhook": {},
     "webhook_desk": {},
+    "telegram": {},
+    "telegram_desk": {},
 }
 PHONE = "+7 (916) 6660002"  # the document's
 BUSINESS_PHONE, NEW_PHONE = "+79160000001", "+79160000002"
@@ -226,6 +228,18 @@ async def _prepare_webhook(p: Playing) -> None:
     p.known |= {"event_id": "evt_1", "kind": "message.created", "data": data, "at": "2026-11-28T08:00:00Z"}
 
 
+async def _prepare_telegram(p: Playing) -> None:
+    chat = p.bridge.chat or 555
+    sent = await p.client().send_message(chat, "to be deleted")
+    p.known |= {
+        "url": p.hook,
+        "secret_token": p.bridge.settings.hook_secret,
+        "chat_id": chat,
+        "text": "Hello",
+        "message_id": sent["message_id"],
+    }
+
+
 PREPARE: dict[str, Callable[[Playing], Awaitable[None]]] = {
     "insta": _prepare_insta,
     "operator": _prepare_operator,
@@ -233,6 +247,8 @@ PREPARE: dict[str, Callable[[Playing], Awaitable[None]]] = {
     "astrak": _prepare_astrak,
     "webhook": _prepare_webhook,
     "webhook_desk": _prepare_webhook,
+    "telegram": _prepare_telegram,
+    "telegram_desk": _prepare_telegram,
 }
 # Arguments that mean something else for one method than for the others, by (client method, argument).
 INSTEAD: dict[tuple[str, str], Callable[[Playing], Any]] = {
@@ -341,6 +357,8 @@ def _webhook_acts(action: str, **arguments: Any) -> Callable[[Playing], Awaitabl
 
 
 PLAYS: dict[str, Play] = {
+    "telegram message": Play(_webhook_acts("write", text="Hello"), lambda hook: "message" in hook.json()),
+    "telegram answer": Play(_webhook_acts("write", text="#42 Yes"), lambda hook: "message" in hook.json()),
     "webhook message": Play(_webhook_acts("write", user="u7", text="Hello"), _webhook_shows("message.created")),
     "webhook status": Play(_webhook_acts("status", id="1", status="read"), _webhook_shows("message.status")),
     "webhook simple": Play(
@@ -378,6 +396,17 @@ def sample(name: str, p: Playing) -> RawRequest:
         return _hook("<secret>", body)
     if kind in ("webhook", "webhook_desk"):
         return _webhook_sample(what, p)
+    if kind in ("telegram", "telegram_desk"):
+        chat = p.bridge.chat
+        message = {
+            "message_id": 5,
+            "from": {"id": 555, "is_bot": False, "first_name": "Anna"},
+            "chat": {"id": chat, "type": "supergroup"} if chat else {"id": 555, "type": "private"},
+            "date": 1700000001,
+            "text": "#42 Yes" if chat else "hi",
+        }
+        proof = {"x-telegram-bot-api-secret-token": p.bridge.settings.hook_secret}
+        return _hook("", orjson.dumps({"update_id": 11, "message": message}), headers=proof)
     if kind == "astrak":
         event: dict[str, Any] = {"message_id": 12, "to_id": 1, "from_id": 2, "created_at": 1581110027}
         event["text"] = "this is a new message!"
