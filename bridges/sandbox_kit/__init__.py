@@ -39,7 +39,11 @@ Routes that come with the kit, all relative, so that an application works under 
 `GET  _sandbox/hooks`               the log of hooks sent, newest last: what was answered, when the next try is
 ==================================  ==================================================================================
 
-Actions and switches take `Content-Type: application/json` only: another site's form cannot send that.
+Whatever changes something below `_sandbox/` takes `Content-Type: application/json` only: another site's form cannot
+send that. A request must call the sandbox by an address, `localhost` or a name it knows (`Host`): a stranger's name
+that was made to point here (DNS rebinding) is refused. No other site may show the page in a frame. What the sandbox is
+told to fetch it fetches through `options.fetch`, which is led into no network of ours; hooks go to `options.hooks` and
+to what `options.posts_to` allows, and nowhere else, whatever the API or an action is told.
 Hooks: `kit.hooks.send(HookCall(...))` goes on in the background, retried with growing pauses; hooks of the same `lane`
 go one after the other. `await kit.hooks.ask(HookCall(...))` is one try with the answer. `kit.hooks.pauses_s` may be set
 at any time (a switch). `kit.ids` gives identifiers that a `seed` makes deterministic. `kit.background(coro)` runs

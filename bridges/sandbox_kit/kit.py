@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from bridges.sandbox_kit.answers import json_object, json_response, sentence
 from bridges.sandbox_kit.events import EventHub
+from bridges.sandbox_kit.guarding import guard, host_of
 from bridges.sandbox_kit.hooks import HookSender
 from bridges.sandbox_kit.ids import Ids
 from bridges.sandbox_kit.models import ActionError, ActionModel, SandboxSwitches
@@ -30,11 +31,11 @@ TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", 
 
 
 # No inline script or style, nothing from elsewhere; media from the sandbox itself.
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'"
+)
 PAGE_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'"
-    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -68,8 +69,10 @@ class SandboxKit:
         self.switches: Any = switches
         self.ids = Ids(options.seed)
         self.hub = EventHub()
-        self.hooks = HookSender(self.hub)
-        self.app = web.Application(client_max_size=max_body)
+        self.hooks = HookSender(self.hub, options.may_post)
+        self.app = web.Application(
+            client_max_size=max_body, middlewares=[guard({host_of(options.base_url), *options.hosts})]
+        )
         self.app[_KIT] = self
         self.on_switches: Callable[[], None] | None = None  # called after a change
         self._first_switches = switches.model_copy()
@@ -165,7 +168,9 @@ class SandboxKit:
         await self.hooks.close()
 
     async def _page(self, _: web.Request) -> web.Response:
-        return web.Response(text=self._shell(), content_type="text/html", charset="utf-8", headers=PAGE_HEADERS)
+        frames = "'self'" if self.options.framed else "'none'"
+        headers = PAGE_HEADERS | {"Content-Security-Policy": f"{PAGE_POLICY}; frame-ancestors {frames}"}
+        return web.Response(text=self._shell(), content_type="text/html", charset="utf-8", headers=headers)
 
     def _shell(self) -> str:
         title, intro, version = html.escape(self.title), html.escape(self.intro), self._version

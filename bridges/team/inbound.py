@@ -1,7 +1,7 @@
 """The way in: a group's webhook becomes an answer, a command, a note or a hint.
 
 Team API v3, integrations, `help`: POST with `chat`, `chat_display_name`, `created`, `sender`, `sender_display_name`
-and `text`, and the header `key`; anything but HTTP 200 is repeated 8 times. Facts 1.8: the body is a form, either
+and `text`, and the header `key`; anything but HTTP 200 is repeated 8 times. FACTS 1.8: the body is a form, either
 urlencoded or multipart; there is no message id. JSON is taken too.
 """
 

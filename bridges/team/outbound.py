@@ -1,7 +1,7 @@
 """The way out: a delivery becomes posts in a group, and an answer of the server becomes an outcome.
 
 Team API v3, integrations, `help`: POST `/api/message` with `key` and `message`; `{"ok": true}`, or `{"ok": false,
-"error": "<free text>"}`. Facts 1.2: clients judge by the body's `ok`, whatever the HTTP status.
+"error": "<free text>"}`. FACTS 1.2: clients judge by the body's `ok`, whatever the HTTP status.
 
 What a group sees of conversation 42, and why none of it can be taken for an answer when it comes back as a hook:
 
@@ -26,11 +26,13 @@ from relay.fitting.texts import is_printable, split_text
 
 NAME_CHARS = 80  # a name is an address here, not a text: longer ones are cut
 LINK_CHARS = 1000  # room kept for one link, whose length is not known yet when an answer is accepted
+BAR = "│ "
+_LIKE_A_POST = re.compile(r"(?<=\n)(?=[^\w\n]*(?:[#№＃][^\w\n]*[0-9]|→|ℹ))")
 CONTINUED = "#{number}… ({part}/{parts}) "
 CONTINUED_NOTICE = "… ({part}/{parts}) "
 CONTINUED_CHARS = 40  # at most this long
 
-# Namespace of the message ids that we choose, so that a retry of the same post carries the same id (facts 1.3).
+# Namespace of the message ids that we choose, so that a retry of the same post carries the same id (FACTS 1.3).
 _MESSAGE_IDS = uuid.UUID("6f0c3f0e-8e53-5d1c-9a53-3f2f2a9d1c42")
 
 _TEMPLATES = {Kind.MESSAGE: "message", Kind.COMMENT: "comment", Kind.MIRROR: "mirror", Kind.NOTICE: "notice"}
@@ -51,7 +53,7 @@ def one_line(text: str, limit: int = NAME_CHARS) -> str:
 
 
 def plain(text: str) -> str:
-    """Text the server gives back unchanged, so that our own posts are recognised: facts 1.9, `\\r` is dropped."""
+    """Text the server gives back unchanged, so that our own posts are recognised: FACTS 1.9, `\\r` is dropped."""
     if is_printable(text):  # most texts: no line break, no control character, no broken surrogate
         return text.strip()
     if not text.isascii():
@@ -60,11 +62,16 @@ def plain(text: str) -> str:
 
 
 def disarmed(text: str) -> str:
-    """A stranger's text whose `[words](address)` shows its address instead of hiding it behind words (facts 1.9).
+    """A stranger's text whose `[words](address)` shows its address instead of hiding it behind words (FACTS 1.9).
 
     The markup has no escape character; a zero-width space between the brackets undoes the link and is not seen.
     """
     return text.replace("](", "]\u200b(")
+
+
+def marked(text: str) -> str:
+    """A stranger's text in which a further line that looks like a post of ours (`#43 …`, `→ …`) begins with a bar."""
+    return _LIKE_A_POST.sub(lambda line: BAR + line[0], text) if "\n" in text else text
 
 
 def fit_parts(delivery: Delivery, settings: TeamSettings, context: BridgeContext) -> Sequence[Part]:
@@ -112,8 +119,8 @@ def facts_of(delivery: Delivery) -> dict[str, Any]:
         "name": disarmed(one_line(contact.name)) if contact else "",
         "username": disarmed(one_line(contact.username)) if contact else "",
         "channel": contact.channel if contact else "",
-        "text": disarmed(text) if stranger else text,
-        "placeholder": one_line(delivery.placeholder),
+        "text": marked(disarmed(text)) if stranger else text,
+        "placeholder": disarmed(one_line(delivery.placeholder)),
         "late": delivery.late,
         "written": f"{delivery.created_at:%Y-%m-%d %H:%M}" if delivery.late and delivery.created_at else "",
         "author": one_line(delivery.author),
@@ -133,7 +140,7 @@ def words_of(part: Part, context: BridgeContext) -> str:
                 "team/media",
                 kind=attachment.kind.value,
                 url=attachment.url,
-                filename=one_line(attachment.filename),
+                filename=disarmed(one_line(attachment.filename)),
             )
         )
         for attachment in part.attachments

@@ -2,7 +2,7 @@
 
 The guard sits where sockets are made and sees the address that is really connected to, for literals, for names, for
 every redirect and whatever a name resolved to a moment before. A guard in the resolver does not: it is never asked
-about `http://127.0.0.1/` or `http://[::ffff:127.0.0.1]/` (RELIABILITY 3.2, measured).
+about `http://127.0.0.1/` or `http://[::ffff:127.0.0.1]/` (PITFALLS 3.2, measured).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
+from urllib.parse import unquote
 
 import aiohttp
 from aiohttp import ClientTimeout, hdrs
@@ -29,8 +30,6 @@ from relay.media.local_files import LocalFile, safe_filename
 from relay.media.public_addresses import is_loopback
 from relay.media.public_sockets import PRIVATE, NotPublic, is_not_public, public_socket
 from relay.media.sniffing import HEAD, UNKNOWN, sniff
-from relay.transport.connection import HEADER_LIMIT
-from relay.transport.sender import USER_AGENT
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +41,8 @@ CHUNK: Final = 64 * 1024
 PORTS: Final = frozenset({80, 443})
 TRANSIENT: Final = frozenset({408, 425, 429})  # statuses that ask for another try
 ANY_HOST: Final = "*"
+HEADER_LIMIT: Final = 16 * 1024
+USER_AGENT: Final = "webhook-relay/1"
 
 AWAY: Final = "The file's server cannot be reached."
 SLOW: Final = "The file did not arrive in time."
@@ -52,7 +53,8 @@ class Fetcher:
 
     * Addresses are https. Plain http is taken from `http_hosts` only; with `only_hosts`, nothing else is fetched from.
     * `allow_private`: base URLs, such as those of the sandboxes that run in this process, from which files may be
-      fetched although they are on the loopback interface. Just those hosts and ports, and nothing they redirect to.
+      fetched although they are on the loopback interface. Just what lies below them (not hooks, metrics or whatever
+      else this port serves), and nothing they redirect to.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class Fetcher:
         self._directory = directory
         self._http_hosts = frozenset(h.lower() for h in http_hosts)
         self._only_hosts = frozenset(h.lower() for h in only_hosts)
-        self._own = frozenset(_origin(URL(base)) for base in allow_private)
+        self._own = tuple(URL(base) for base in allow_private)
         self._ports = frozenset(ports)
         self._slots = asyncio.Semaphore(at_once)
         self._timeout_s = timeout_s
@@ -139,7 +141,7 @@ class Fetcher:
             raise FetchRefused("The file's address is not an http or https URL.")
         if url.user is not None or url.password is not None:
             raise FetchRefused("The file's address carries a user name or password.")
-        if _origin(url) in self._own:
+        if any(_is_below(url, base) for base in self._own):
             return True
         host = url.host.lower().rstrip(".")
         if self._only_hosts and host not in self._only_hosts:
@@ -202,13 +204,20 @@ class Fetcher:
 
     def _own_socket(self, info: Any) -> socket.socket:
         family, kind, protocol, _, address = info
-        if not is_loopback(address[0]) or not any(port == address[1] for _, _, port in self._own):
+        if not is_loopback(address[0]) or not any(port == address[1] for port in (base.port for base in self._own)):
             raise NotPublic(PRIVATE)
         return socket.socket(family, kind, protocol)
 
 
 def _origin(url: URL) -> tuple[str, str, int]:
     return url.scheme, (url.host or "").lower(), url.port or 0
+
+
+def _is_below(url: URL, base: URL) -> bool:
+    """Whether an address is one of a base's own, however it is written."""
+    path = unquote(url.path).split("/")
+    inside = not base.path.strip("/") or url.path.startswith(base.path.rstrip("/") + "/")
+    return _origin(url) == _origin(base) and inside and ".." not in path and "." not in path
 
 
 def _create(path: Path) -> IO[bytes]:

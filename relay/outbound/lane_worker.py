@@ -2,7 +2,7 @@
 
 arq stays the timer and the alarm clock: its queue (a sorted set of job ids by due time) and its job records are used
 as they are, and its `Worker` keeps count of tasks and jobs. Replaced is what costs four round trips a job and loses
-messages (RELIABILITY A1 to A28): claiming is one script for a batch, finishing is one script that also hands out the
+messages (PITFALLS A1 to A28): claiming is one script for a batch, finishing is one script that also hands out the
 lane's next message, a running job's score is the end of its lease, and no error of the store ends the loop.
 """
 
@@ -170,7 +170,7 @@ class LaneWorker(Worker):
             log.info("%s: #%s goes on when its lease ends: %s", self.destination, lane.number, e)
 
     async def main(self) -> None:
-        """Until cancelled. Survives every error of the store (RELIABILITY A19)."""
+        """Until cancelled. Survives every error of the store (PITFALLS A19)."""
         self.loop = asyncio.get_running_loop()
         renewing = self.loop.create_task(self._renew())
         try:

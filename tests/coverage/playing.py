@@ -27,7 +27,7 @@ from bridges.team.shapes import Device
 from relay.contract import Bridge, ContactProfile, RawRequest, SandboxOptions
 from relay.contract.model import Attachment, Contact, Event, MediaKind
 from relay.contract.signatures import sign_standard
-from tests.bridges.support import SessionHttp, context
+from tests.bridges.support import SessionHttp, context, fetch_anywhere
 from tests.harness import ROOT, free_port, until
 
 BRIDGES: dict[str, type[Bridge[Any]]] = {bridge.spec.kind: bridge for bridge in bridges.ALL}
@@ -141,7 +141,15 @@ async def playing(kind: str) -> AsyncIterator[Playing]:
         async with TestServer(relay) as hooks:
             made.hook = str(hooks.make_url("/hooks/desk"))
             addresses = {tail: f"{made.hook}/{tail.strip('<>')}" if tail else made.hook for tail in bridge.spec.hooks}
-            options = SandboxOptions(name="desk", base_url=url, settings=settings, hooks=addresses, seed=1)
+            options = SandboxOptions(
+                name="desk",
+                base_url=url,
+                settings=settings,
+                hooks=addresses,
+                seed=1,
+                fetch=fetch_anywhere,
+                posts_to=lambda _: True,  # of tests alone: relays that know this sandbox as another's server
+            )
             app = web.Application()
             app.add_subapp("/sandbox/desk", bridge.sandbox(options).app)
             async with TestServer(app, port=int(url.split(":")[2].split("/")[0])):

@@ -1,6 +1,6 @@
 """The Astrak messenger, played: every method of its API, and a page on which one is its users.
 
-The wire is as the one client saw it (facts 3): forms, forms in the bodies of GETs, `code` below 0 for errors, tokens
+The wire is as the one client saw it (FACTS 3): forms, forms in the bodies of GETs, `code` below 0 for errors, tokens
 that are JWTs with the password inside, one event a poll, and a page of the platform when a poll is idle for long. What
 is documented nowhere (error codes, the answer to a message, the shape of `callback_deprecated`) is the sandbox's own.
 """

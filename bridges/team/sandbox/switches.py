@@ -1,4 +1,4 @@
-"""What can go wrong at the team chat, as data. Each switch stands for something that facts 1 or 7 names."""
+"""What can go wrong at the team chat, as data. Each switch stands for something that FACTS 1.2 to 1.9 name."""
 
 from __future__ import annotations
 

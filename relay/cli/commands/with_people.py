@@ -11,7 +11,7 @@ from relay.config.load import Config
 from relay.config.secret_keys import secret_keys
 from relay.history.database import Database
 from relay.people.people import People
-from relay.service.service import open_store
+from relay.service.opening import open_store
 
 T = TypeVar("T")
 

@@ -1,5 +1,5 @@
 -- Writes that a message, or a part of it, was accepted by the other side, and hands out the lane's next head, in one
--- step. Compare-and-set on the fencing token: a worker that lost its lease changes nothing (RELIABILITY A11, A12).
+-- step. Compare-and-set on the fencing token: a worker that lost its lease changes nothing (PITFALLS A11, A12).
 -- ARGV: 1 destination  2 number  3 job  4 token  5 delivery id  6 verdict: ok part  7 log line
 --       8 parts accepted and tries failed before this attempt, as p/t, or ""  9 go on ("1") or release ("0")
 --       10 lease ms  11 retention ms  12 remote id  13 words

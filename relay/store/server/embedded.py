@@ -13,7 +13,7 @@ dies, however it dies:
   shut the server down; a process that crashed counts no more.
 
 Redis RDB snapshots are off: with the append-only file synced they add nothing but load, and alone they lose everything
-since the last one (RELIABILITY 2).
+since the last one (PITFALLS 2).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ READY_TIMEOUT_S: Final = 20.0  # without a sign of life; a server that says it i
 LOADING_TIMEOUT_S: Final = 600.0
 STOP_TIMEOUT_S: Final = 30.0
 RESTART_PAUSE_S: Final = 0.2
-RESTART_PAUSE_MAX_S: Final = 5.0  # it must be back within 10 s of, say, space on the disk (RELIABILITY 5, experiment 8)
+RESTART_PAUSE_MAX_S: Final = 5.0  # it must be back within 10 s of, say, space on the disk (PITFALLS experiment 8)
 # The most that repairing may cut from the end of the append-only file. What a power cut leaves torn is the last few
 # writes (always) or the last second or two of them (everysec). More than this is no torn end but damage, and a
 # person must decide.

@@ -285,7 +285,7 @@ async def test_a_bug_in_sending_is_one_conversations_trouble(store: Store) -> No
 
 
 async def test_it_survives_a_store_that_dies_and_comes_back(tmp_path: Path) -> None:
-    """RELIABILITY A19, experiment 5: nothing is lost and nobody has to restart anything."""
+    """PITFALLS A19, PITFALLS experiment 5: nothing is lost and nobody has to restart anything."""
     server = StoreServer(tmp_path / "s").start()
     store = Store(StoreAddress.parse(server.url), timeout_s=0.5, lease_s=0.5)
     await store.start()

@@ -219,8 +219,9 @@ async def _office(
     archiving = asyncio.create_task(Archiver(store, database, holder="tests").run())
     yield Office(client, made, people, store, database, config, clock, host, woken)
     await client.close()
-    archiving.cancel()
-    await asyncio.wait([archiving])
+    while not archiving.done():  # a cancellation may come at the very moment a wait ends, and is lost with it
+        archiving.cancel()
+        await asyncio.wait([archiving], timeout=1)
     await made.services.archived.stop()
     await database.close()
 

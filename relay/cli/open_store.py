@@ -9,8 +9,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import click
+
+from relay.cli.options import config_of
 from relay.config.load import Config
-from relay.service.service import open_store
+from relay.service.opening import open_store
 from relay.store.store import Store
 
 T = TypeVar("T")
@@ -29,3 +32,9 @@ def with_store(config: Config, work: Callable[[Store], Awaitable[T]]) -> T:
                 await embedded.stop()
 
     return asyncio.run(inner())
+
+
+def ask_store(ctx: click.Context, work: Callable[[Store, Config], Awaitable[T]]) -> T:
+    """Do something with the deployment's open store. Raises ConfigError, StoreUnavailable."""
+    config = config_of(ctx)
+    return with_store(config, lambda store: work(store, config))
