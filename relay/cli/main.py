@@ -24,6 +24,7 @@ COMMANDS = {
     "status": _IN + "status",
     "pause": _IN + "pause",
     "resume": _IN + "resume",
+    "retry": _IN + "retry",
     "dead": _IN + "dead",
     "user": _IN + "users",
     "token": _IN + "tokens",

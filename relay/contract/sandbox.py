@@ -57,8 +57,9 @@ class SandboxOptions:
     framed: bool = False
 
     def may_post(self, url: str) -> bool:
-        """Whether hooks may go to this address."""
-        return any(url.rstrip("/") == hook.rstrip("/") for hook in self.hooks.values()) or self.posts_to(url)
+        """Whether hooks may go to this address. A query is the registering bridge's own matter."""
+        bare = url.partition("?")[0].rstrip("/")
+        return any(bare == hook.rstrip("/") for hook in self.hooks.values()) or self.posts_to(url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,7 @@ from relay.service.resumer import Resumer
 from relay.service.sandboxes import addresses_of, mounted
 from relay.service.tasks import Supervisor
 from relay.service.upkeep import PURGE_EVERY_S, SWEEP_EVERY_S, Upkeep
+from relay.store import belonging
 from relay.store.records import Finished, Head
 from relay.store.server.checks import check_store
 from relay.store.store import bell
@@ -201,6 +202,7 @@ class Service:
         report = await check_store(self.store.redis)
         if report.must_refuse and self._embedded is None:
             raise StoreUnavailable(f"the store {self.config.store}: {report.must_refuse}")
+        await belonging.claim(self.store, self.config.data_dir)
         self.warnings += [f"store: {c.what}: {c.found}. {c.remedy}" for c in report.checks if c.ok is False]
 
     async def _allot_bot_ids(self, accounts: Accounts) -> None:
@@ -298,7 +300,9 @@ class Service:
 
     async def _behind_login(self) -> Sequence[web.RouteDef]:
         """Log-in, API and pages for people; and the link with which the first of them sets it up."""
-        self.database = Database(address("sqlite", self.config.data_dir))
+        if self.config.history.store == "off":
+            return ()  # nothing is kept, so there are no users either
+        self.database = Database(address(self.config.history.store, self.config.data_dir))
         self._stack.push_async_callback(self.database.close)
         await self.database.connect()
         people = People(self.database, self.store, self.keys)

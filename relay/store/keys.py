@@ -9,6 +9,8 @@ key                        type    holds                                        
 ========================== ======= ============================================ ====================================
 P seq                      hash    `contact`: last number given out; `fence`:   for ever: numbers and tokens are never
                                    last generation or token                     used twice
+P deployment               hash    id (the same lies in data_dir), format       for ever: tells an emptied store
+                                   (of this table: a higher one is refused)
 P who:<channel>            hash    remote user id -> n                          for ever: a contact keeps its number
 P name:<channel>           hash    user name, lower case -> n, latest holder    for ever
 P contact:<n>              hash    ch id user name first last lk dm cid cat     for ever

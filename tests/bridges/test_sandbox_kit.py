@@ -175,7 +175,13 @@ async def test_hooks_go_to_the_addresses_it_was_started_with_and_nowhere_else():
     async with TestServer(app) as server:
         given = str(server.make_url("/hooks/far/secret"))
         far = Far(given)
-        for path in ("/hooks/far/secret", "/hooks/far/secret/", "/hooks/far/other", "/internal"):
+        for path in (
+            "/hooks/far/secret",
+            "/hooks/far/secret/",
+            "/hooks/far/secret?id=1",
+            "/hooks/far/other",
+            "/internal",
+        ):
             url = str(server.make_url(path))
             far.kit.hooks.send(HookCall(url=url, label=path))
             answer = await far.kit.hooks.ask(HookCall(url=url, label=path))

@@ -169,3 +169,23 @@ async def test_the_log_in_in_a_real_browser(relay_process: Any):
         cookies = {c["name"]: c for c in await page.context.cookies()}
         assert cookies["__Host-relay"]["httpOnly"]
         assert cookies["__Host-relay"]["sameSite"] == "Lax"
+
+
+async def test_l_canary_no_secret_in_metrics_or_problems(relay_process: Any, session: aiohttp.ClientSession):
+    relay = relay_process(CONFIG)
+    await relay.start()
+    ran = await relay.cli("token", "add", "script", "--scope", "admin", "--json")
+    token = ran.json["token"]
+    ran = await relay.cli("user", "add", "anna", "--role", "admin", "--link")
+    link = next(w for w in ran.out.split() if "/setup/" in w).rpartition("/")[2]
+    said = ""
+    for path in ("/api/v1/me", "/api/v1/config", "/api/v1/tokens", "/api/v1/audit", "/api/v1/users", "/api/v1/nothing"):
+        async with session.get(relay.address + path, headers={"Authorization": f"Bearer {token}"}) as answer:
+            said += await answer.text()
+    async with session.get(f"{relay.address}/setup/{link}x") as answer:
+        said += await answer.text()
+    async with session.get(relay.address + "/metrics") as answer:
+        said += await answer.text()
+    said += relay.log()
+    for secret in (token, token[13:], link):
+        assert secret not in said

@@ -196,3 +196,16 @@ async def test_a_second_factor_is_set_up_with_a_code_and_taken_away(office: Offi
     assert "one-time-code" in asked.text
     assert (await anna.api("DELETE", "/me/second-factor")).status == 204
     assert (await office.browser().log_in()).status == 303
+
+
+async def test_a_person_is_forgotten_by_an_administrator_who_has_just_given_the_password(office: Office):
+    number = (await customer(office.store)).number
+    anna, boris = await _logged_in(office), await _logged_in(office, "boris", Role.OPERATOR)
+    await _answer(anna, number, "k1", kind="note", text="about them")
+    assert (await boris.api("DELETE", f"/contacts/{number}")).status == 403
+    done = await anna.api("DELETE", f"/contacts/{number}")
+    assert (done.status, done.json["erased"]["notes"]) == (200, 1), done.text
+    assert (await anna.api("GET", f"/contacts/{number}")).status == 404
+    audit = (await anna.api("GET", "/audit")).json["items"]
+    assert ("contact erased", f"#{number}") in [(e["what"], e["on"]) for e in audit]
+    assert (await anna.api("DELETE", f"/contacts/{number}")).status == 404
