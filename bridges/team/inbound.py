@@ -11,10 +11,10 @@ import hmac
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
-from bridges.team.addressing import Addressed, Commanded, Nearly, addressed
 from relay.contract import RawRequest, VerifiedRequest
 from relay.contract.errors import MalformedPayload, VerificationFailed
 from relay.contract.model import Answer, Command, Content, Event, Misaddressed, Note
+from relay.fitting.addressing import Addressed, Commanded, Nearly, addressed
 from relay.fitting.options import take_options
 
 FIELDS = ("chat", "chat_display_name", "created", "sender", "sender_display_name", "text")

@@ -21,10 +21,11 @@ class RawRequest(msgspec.Struct, frozen=True, kw_only=True):
     tail: str  # what followed /hooks/<name>/: "", "message", or "<secret>" when a path secret was checked
     headers: Mapping[str, str]
     query: Mapping[str, str]
-    body: bytes  # empty for multipart
+    body: bytes  # as it came, byte for byte: what a signature is about; empty for multipart
     content_type: str  # lower case, without parameters
     form: tuple[tuple[str, str], ...] = ()  # urlencoded and multipart fields, in order
     uploads: tuple[Upload, ...] = ()
+    received_at: float = 0.0  # seconds since 1970 by our clock: bridges have none. 0: not known, so nothing is recent
     parsed: Any = msgspec.UNSET  # the body as JSON, or the MalformedPayload it is; what `json` says, known already
 
     def field(self, name: str) -> str | None:

@@ -158,7 +158,7 @@ class Hooks:
     def _tail(self, account: Account, tail: str, remote: str) -> str | Reply:
         """The tail its bridge knows the hook by, or the reply to an address that is none."""
         specified = account.bridge.spec.hooks
-        if SECRET_TAIL in specified:
+        if SECRET_TAIL in specified and (tail == SECRET_TAIL or tail not in specified):
             if check_hook_secret(account.secrets, tail):
                 return SECRET_TAIL
             # The same answer as for an account that is not there: a stranger learns nothing. The owner does: it may be
@@ -249,11 +249,20 @@ def _limits(account: Account, max_body: int, max_file: int) -> Limits:
 
 def _proven_before_its_body(account: Account) -> bool:
     spec = account.bridge.spec
-    return bool(spec.key_header) or SECRET_TAIL in spec.hooks
+    return bool(spec.key_header) or spec.hooks == (SECRET_TAIL,)
 
 
 def _head_of(headers: Mapping[str, str], tail: str, form: tuple[tuple[str, str], ...] = ()) -> RawRequest:
-    return RawRequest(method="POST", tail=tail, headers=headers, query={}, body=b"", content_type="", form=form)
+    return RawRequest(
+        method="POST",
+        tail=tail,
+        headers=headers,
+        query={},
+        body=b"",
+        content_type="",
+        form=form,
+        received_at=time.time(),
+    )
 
 
 def _proves(account: Account, headers: Mapping[str, str], tail: str, form: tuple[tuple[str, str], ...]) -> bool:

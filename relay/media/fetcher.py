@@ -27,7 +27,8 @@ from yarl import URL
 
 from relay.contract.errors import FetchRefused
 from relay.media.local_files import LocalFile, safe_filename
-from relay.media.public_addresses import is_loopback, is_public
+from relay.media.public_addresses import is_loopback
+from relay.media.public_sockets import PRIVATE, NotPublic, is_not_public, public_socket
 from relay.media.sniffing import HEAD, UNKNOWN, sniff
 
 log = logging.getLogger(__name__)
@@ -43,13 +44,8 @@ ANY_HOST: Final = "*"
 HEADER_LIMIT: Final = 16 * 1024
 USER_AGENT: Final = "webhook-relay/1"
 
-PRIVATE: Final = "The file's address does not lead to the public internet."
 AWAY: Final = "The file's server cannot be reached."
 SLOW: Final = "The file did not arrive in time."
-
-
-class _NotPublic(OSError):
-    """Raised inside the HTTP library when it is about to connect where it must not."""
 
 
 class Fetcher:
@@ -117,7 +113,7 @@ class Fetcher:
                 raise FetchRefused("The file's address is not valid.") from e
             if isinstance(e, aiohttp.ClientPayloadError):
                 raise FetchRefused("The file broke off before its end.", transient=True) from e
-            if _is_not_public(e):
+            if is_not_public(e):
                 raise FetchRefused(PRIVATE) from e
             raise FetchRefused(AWAY, transient=True) from e
 
@@ -190,7 +186,7 @@ class Fetcher:
                 force_close=True,
                 use_dns_cache=False,
                 resolver=None if own else self._resolver,
-                socket_factory=self._own_socket if own else _public_socket,
+                socket_factory=self._own_socket if own else public_socket,
                 ssl=self._tls if self._tls is not None else True,
             )
             self._sessions[own] = aiohttp.ClientSession(
@@ -209,16 +205,8 @@ class Fetcher:
     def _own_socket(self, info: Any) -> socket.socket:
         family, kind, protocol, _, address = info
         if not is_loopback(address[0]) or not any(port == address[1] for port in (base.port for base in self._own)):
-            raise _NotPublic(PRIVATE)
+            raise NotPublic(PRIVATE)
         return socket.socket(family, kind, protocol)
-
-
-def _public_socket(info: Any) -> socket.socket:
-    """What the HTTP library calls for each address it is about to connect to."""
-    family, kind, protocol, _, address = info
-    if not is_public(address[0]):
-        raise _NotPublic(PRIVATE)
-    return socket.socket(family, kind, protocol)
 
 
 def _origin(url: URL) -> tuple[str, str, int]:
@@ -246,14 +234,3 @@ def _host(url: str) -> str:
         return URL(url).host or ""
     except ValueError:
         return ""
-
-
-def _is_not_public(error: BaseException | None) -> bool:
-    """Whether our guard stands somewhere behind it. Of several addresses tried, the library tells in one text."""
-    seen = 0
-    while error is not None and seen < 10:
-        if isinstance(error, _NotPublic) or PRIVATE in str(error):
-            return True
-        error = getattr(error, "os_error", None) or error.__cause__ or error.__context__
-        seen += 1
-    return False

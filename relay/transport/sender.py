@@ -16,7 +16,9 @@ No cookie jar, no proxy or password from the environment: what an account needs 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, cast
@@ -28,6 +30,7 @@ from aiohttp.connector import Connection
 
 from relay.contract.errors import FetchRefused, SendError
 from relay.contract.model import FilePart, OutboundRequest, RawResponse
+from relay.media.public_sockets import is_not_public, public_socket
 from relay.transport.connection import HttpConnection
 from relay.transport.deadlines import Deadlines
 from relay.transport.multipart import Body, FileOpener, form_body
@@ -41,6 +44,8 @@ KEEPALIVE_S: Final = 4.0
 USER_AGENT: Final = "webhook-relay/1"
 NO_LIMITS: Final = ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)  # `Deadlines` has them
 HEADS_KEPT: Final = 256
+PRIVATE_TARGET: Final = "The address leads into a private network, which this account's settings do not allow."
+SocketFactory = Callable[[Any], socket.socket]
 
 
 class Sender:
@@ -68,6 +73,7 @@ class Sender:
         self._own_names = None if names is not None else Names()
         self._names = names or self._own_names
         self._connector: aiohttp.TCPConnector | None = None
+        self._public: aiohttp.TCPConnector | None = None
         self._heads: dict[tuple[Any, ...], tuple[aiohttp.ClientRequest, bytes]] = {}
         self._deadlines = Deadlines()
 
@@ -82,15 +88,27 @@ class Sender:
 
     async def close(self) -> None:
         """Close all connections. Requests in flight fail with SendError."""
-        connector, self._connector = self._connector, None
-        if connector is not None:
-            await connector.close()
+        connectors, self._connector, self._public = (self._connector, self._public), None, None
+        for connector in connectors:
+            if connector is not None:
+                await connector.close()
         if self._own_names is not None:
             await self._own_names.close()
 
+    def _public_connector(self) -> aiohttp.TCPConnector:
+        """Connections that lead to public addresses only; checked where the socket is made, after the look-up."""
+        if self._public is None:
+            self._public = self._open_connector(public_socket)
+        return self._public
+
     def _open(self) -> aiohttp.TCPConnector:
+        self._connector = self._open_connector(None)
+        return self._connector
+
+    def _open_connector(self, socket_factory: SocketFactory | None) -> aiohttp.TCPConnector:
         loop = asyncio.get_running_loop()
         connector = aiohttp.TCPConnector(
+            socket_factory=socket_factory,
             limit=self._limit,
             keepalive_timeout=KEEPALIVE_S,
             use_dns_cache=False,  # `Names` remembers
@@ -100,7 +118,6 @@ class Sender:
         # What speaks HTTP on the connections that it opens. There is no public way to say so; if an upgrade of aiohttp
         # changes this one, no test of the sender passes.
         connector._factory = partial(HttpConnection, loop)  # type: ignore[assignment, arg-type]
-        self._connector = connector
         return connector
 
     async def open_files(self, request: OutboundRequest) -> Body | None:
@@ -125,7 +142,7 @@ class Sender:
         """Send it. The whole exchange takes at most `request.timeout_s`, else the deployment's delivery timeout.
         `files`: what `open_files` gave; without it they are opened first, outside of that time."""
         form = files or await self.open_files(request)
-        connector = self._connector or self._open()
+        connector = self._public_connector() if request.public_only else self._connector or self._open()
         timeout_s = self._timeout_s if request.timeout_s is None else request.timeout_s
         connection: Connection | None = None
         try:
@@ -148,6 +165,8 @@ class Sender:
         except FetchRefused:
             raise  # a file of ours that changed while it was sent
         except Exception as e:
+            if is_not_public(e):
+                raise SendError("private_address", PRIVATE_TARGET, certain=True) from e
             raise to_send_error(e, sent=connection is not None, timeout_s=timeout_s) from e
         finally:
             if connection is not None:

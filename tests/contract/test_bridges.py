@@ -11,6 +11,7 @@ import functools
 import json
 import re
 import sys
+import time
 import types
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
@@ -543,12 +544,13 @@ async def far_side(kind: AnyBridge) -> AsyncIterator[tuple[Bridge[Any], SessionH
             form = tuple((k, v) for k, v in (await request.post()).items() if isinstance(v, str))
         raw = RawRequest(
             method="POST",
-            tail="<secret>" if "<secret>" in kind.spec.hooks else tail,
+            tail="<secret>" if tail == "secret" else tail,
             headers={k.lower(): v for k, v in request.headers.items()},
             query=dict(request.query),
             body=b"" if form else await request.read(),
             content_type=request.content_type,
             form=form,
+            received_at=time.time(),
         )
         events.extend(bridge.parse(bridge.verify(raw)))
         return web.json_response({"ok": True})

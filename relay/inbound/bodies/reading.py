@@ -8,6 +8,7 @@ cost.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from types import MappingProxyType
@@ -80,7 +81,14 @@ def judge(
         try:
             parsed = orjson.loads(body)
             return RawRequest(
-                method="POST", tail=tail, headers=headers, query=query, body=body, content_type=kind, parsed=parsed
+                method="POST",
+                tail=tail,
+                headers=headers,
+                query=query,
+                body=body,
+                content_type=kind,
+                parsed=parsed,
+                received_at=time.time(),
             )
         except ValueError:
             pass
@@ -115,7 +123,15 @@ def _judge(headers: Mapping[str, str], body: bytes, tail: str, query: Mapping[st
             check_bounds(body, values)
             parsed = json_of(body)
     return RawRequest(
-        method="POST", tail=tail, headers=headers, query=query, body=body, content_type=kind, form=form, parsed=parsed
+        method="POST",
+        tail=tail,
+        headers=headers,
+        query=query,
+        body=body,
+        content_type=kind,
+        form=form,
+        parsed=parsed,
+        received_at=time.time(),
     )
 
 
@@ -162,6 +178,7 @@ async def read(
             content_type=kind,
             form=form,
             uploads=uploads,
+            received_at=time.time(),
         )
     chunks = []
     async for chunk in _pieces(request, limit):

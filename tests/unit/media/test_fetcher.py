@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from relay.contract.errors import FetchRefused
 from relay.contract.model import FilePart, Upload
-from relay.media import fetcher as fetch_module
+from relay.media import public_sockets
 from relay.media.fetcher import Fetcher
 from relay.media.library import MediaStore
 from relay.media.public_addresses import carried, is_loopback, is_public
@@ -215,7 +215,7 @@ def let_through(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             through.append(address)
         return False
 
-    monkeypatch.setattr(fetch_module, "is_public", guard)
+    monkeypatch.setattr(public_sockets, "is_public", guard)
     return through
 
 

@@ -667,6 +667,21 @@ def test_whatever_happens_after_sending_is_uncertain(error: Exception, caplog: p
     assert ("unforeseen" in caplog.text) == isinstance(error, KeyError)
 
 
+async def test_a_request_kept_to_public_addresses_never_reaches_a_private_one() -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await writer.drain()
+
+    async with nasty(answer) as server, Sender(timeout_s=5) as sender:
+        for host in ("127.0.0.1", "localhost"):
+            url = server.url.replace("127.0.0.1", host)
+            with pytest.raises(SendError) as caught:
+                await sender(OutboundRequest(method="POST", url=url, safe_url=url, public_only=True))
+            assert (caught.value.reason, caught.value.certain) == ("private_address", True)
+        assert server.connections == 0
+        assert (await sender(OutboundRequest(method="POST", url=server.url, safe_url=server.url))).status == 200
+
+
 async def test_files_are_fetched_outside_of_the_time_that_an_attempt_may_take(tmp_path: Path) -> None:
     """Fetching may take 30 s, delivering 10: a slow picture must not look like a desk that does not answer."""
     path = tmp_path / "a.png"
