@@ -64,11 +64,16 @@ class TelegramDeskSettings(_TelegramSettings):
     """A bot in a group of colleagues."""
 
     kind: Literal["telegram_desk"] = "telegram_desk"
-    chat: int = Field(default=0, description="The group's id, such as -1001234567890; /chat in the group tells it.")
+    chat: int = Field(
+        default=0,
+        description="The group's id, such as -1001234567890: the number in the group's address in the web client.",
+    )
     mirror: bool = Field(default=True, description="Show here what other desks answer.")
 
     @model_validator(mode="after")
     def _has_chat(self) -> TelegramDeskSettings:
         if self.sandboxed and not self.chat:
             object.__setattr__(self, "chat", SANDBOX_CHAT)
+        if not self.chat:
+            raise ValueError("which group? `chat` is its id, such as -1001234567890")
         return self
