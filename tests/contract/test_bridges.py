@@ -97,7 +97,7 @@ def canary_settings(kind: AnyBridge) -> BridgeSettings:
         if SecretStr in (field.annotation, *get_args(field.annotation)):
             values[name] = f"{CANARY}{name}"
         elif name not in values and (field.is_required() or (field.annotation is str and field.default == "")):
-            values[name] = "someone"
+            values[name] = 7 if field.annotation is int else "someone"
     return kind.spec.settings.model_validate(values)
 
 
