@@ -56,6 +56,7 @@ from relay.texts.templates import Templates
 from relay.transport.file_parts import file_opener
 from relay.transport.sender import Sender
 from relay.web import application as webapp
+from relay.web.assets import assets
 from relay.web.behind_login import behind_login, needs_no_login
 from relay.web.start_page import page_routes
 
@@ -276,7 +277,6 @@ class Service:
             hooks=hooks,
             routes=[
                 *media_routes(self.media, self.keys, max_age_s=int(config.media.links)),
-                *page_routes(self.accounts, self.sandboxes, self.texts, self.readiness),
                 *await self._behind_login(),
             ],
             readiness=self.readiness,
@@ -311,7 +311,7 @@ class Service:
         )
         if not needs_no_login(self.config) and (secret := await people.setup_link()):
             self.setup_address = f"{self.config.public_url or self.address}/setup/{secret}"
-        return made.routes
+        return [*made.routes, *page_routes(self.accounts, self.sandboxes, self.texts, assets(), made.gate)]
 
     async def _doctor(self) -> dict[str, list[Check]]:
         """What `relay doctor` would find, asked by this process."""
