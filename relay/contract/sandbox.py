@@ -16,7 +16,7 @@ class SandboxOptions:
 
     `base_url` is where the sandbox itself is reached (no trailing slash), `hooks` the relay's hook addresses by tail
     (`{"": "http://.../hooks/sales"}`); empty when it stands alone. `settings` are the account's settings: its tokens
-    and keys are what the sandbox accepts. `seed` makes ids and codes deterministic.
+    and keys are what the sandbox accepts. `seed` makes ids and codes deterministic. `locale` is its page's language.
     """
 
     name: str
@@ -24,6 +24,7 @@ class SandboxOptions:
     settings: BridgeSettings
     hooks: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
+    locale: str = "en"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -268,6 +268,7 @@ class Service:
                         base_url=connection.bridge.context.url,
                         settings=connection.settings,
                         hooks=connection.hooks(),
+                        locale=config.locale,
                     )
                 )
         metrics_token: str | None = None
