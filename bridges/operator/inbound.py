@@ -3,9 +3,11 @@
 The document's fields (Operator API, "Send message from control panel"): `user_id` is the *bot* that speaks, for us the
 channel; `contact_id` is the *user* spoken to, for us the contact. `token` proves the caller; it may come in a
 multipart or urlencoded form or in JSON. No field of the document identifies a message, so repeats are told by
-everything there is. A panel may send more: `client_id` (its own id of the message, then only that makes a repeat),
-`author` (who wrote), `after` (the newest answer it has shown: when there is another by now, nothing is sent, and the
-answer is 412) and `force` (send all the same).
+everything there is.
+
+A panel may send more: `client_id` (its own id of the message, then the only thing that makes a repeat), `author` (who
+wrote), `after` (the newest answer it has shown: when there is another by now, nothing is sent, and the reply is 412)
+and `force` (send all the same).
 """
 
 from __future__ import annotations

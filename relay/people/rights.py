@@ -55,6 +55,7 @@ def _own(*, sudo: bool = False) -> Right:
 RIGHTS: Final[Mapping[str, Right]] = {
     # conversations
     "list_conversations": _read(),
+    "count_conversations": _read(),
     "get_conversation": _read(),
     "change_conversation": _write(),
     "list_messages": _read(),
@@ -67,13 +68,9 @@ RIGHTS: Final[Mapping[str, Right]] = {
     "delete_draft": _own(),
     "say_presence": _own(),
     "upload_file": _write(),
-    "search": _read(),
-    "follow_events": _read(),
-    "poll_events": _read(),
     # contacts
     "get_contact": _read(),
     "change_contact": _write(),
-    "erase_contact": _admin(sudo=True),
     # what runs
     "list_dead_letters": _read(),
     "replay_dead_letters": _write(Role.ADMIN),
@@ -83,7 +80,6 @@ RIGHTS: Final[Mapping[str, Right]] = {
     "resume_destination": _admin(sudo=True),
     "get_doctor": _read(Role.ADMIN),
     "get_config": _admin(),
-    "get_figures": _read(),
     # lists that colleagues share
     "list_canned_answers": _read(),
     "put_canned_answer": _write(),

@@ -43,10 +43,10 @@ def qr_svg(text: str) -> str:
     from qrcode.image.svg import SvgPathImage  # noqa: PLC0415
 
     out = io.BytesIO()
-    make: Any = qrcode.QRCode
-    code = make(border=2, image_factory=SvgPathImage)
+    code = qrcode.QRCode(border=2, image_factory=SvgPathImage)
     code.add_data(text)
-    code.make_image().save(out)
+    image: Any = code.make_image()
+    image.save(out)
     svg = out.getvalue().decode()
     return svg[svg.index("<svg") :]
 
@@ -68,8 +68,11 @@ def matching_step(secret: str, code: str, now: float, last_step: int) -> int | N
 
 def new_recovery_codes() -> list[str]:
     """Ten codes, each good once. Shown once; kept as digests."""
-    half = lambda: "".join(secrets.choice(_ALPHABET) for _ in range(5))  # noqa: E731
-    return [f"{half()}-{half()}" for _ in range(RECOVERY_CODES)]
+    return [f"{_letters(5)}-{_letters(5)}" for _ in range(RECOVERY_CODES)]
+
+
+def _letters(count: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(count))
 
 
 def recovery_digest(code: str) -> str:

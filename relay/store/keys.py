@@ -69,6 +69,11 @@ P idem:<who>:<digest>      hash    what a request with an Idempotency-Key was   
                                    answered
 P dests                    set     every destination there has been             for ever, a few names
 P held:<what>              string  lease of a single poller, prober, sweeper    seconds, renewed
+P feed                     stream  k n m (kind, conversation, what): the one log  until all have read it,
+                                   of changes that people can see               an hour, a million entries
+P stage                    channel who looks, who types                         pub/sub
+P archived                 channel feed position that the history contains      pub/sub
+P epoch                    string  which store this is; a wiped one gets a new  for ever
 P bell                     channel destination with a lane just armed           pub/sub
 ========================== ======= ============================================ ====================================
 """

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from relay.contract.errors import StoreUnavailable
 from relay.contract.model import Contact, Kind, Report, ReportStatus, State
 from relay.store import keys
+from relay.store.feed import Feed
 from relay.store.records import (
     Accepted,
     Breaker,
@@ -40,18 +41,19 @@ from relay.store.server.pipeline import StorePipeline
 
 # Each script with the parts it needs: what stands in a script is built anew in every call.
 SCRIPTS = {
-    "accept": ("job", "arming", "putting"),
+    "accept": ("job", "arming", "feed", "putting"),
     "claim": ("job", "records", "lanes"),
-    "finish": ("job", "records", "lanes", "holding", "ladder", "endings"),
-    "fail": ("job", "arming", "putting", "records", "lanes", "holding", "ladder", "endings"),
+    "finish": ("job", "records", "lanes", "feed", "holding", "ladder", "endings"),
+    "fail": ("job", "arming", "feed", "putting", "records", "lanes", "holding", "ladder", "endings"),
     "renew": (),
     "release": ("job",),
     "regain": (),
-    "report": ("records", "ladder", "endings"),
+    "report": ("records", "feed", "ladder", "endings"),
     "sweep": ("job", "arming", "records", "lanes"),
     "revive": (),
-    "replay": ("job", "arming", "records", "endings"),
-    "drop": ("records", "endings"),
+    "replay": ("job", "arming", "records", "feed", "endings"),
+    "drop": ("records", "feed", "endings"),
+    "close": ("feed",),
 }
 _CODES = {
     ReportStatus.PENDING: "p",
@@ -61,11 +63,13 @@ _CODES = {
 }
 
 
-def load_scripts() -> dict[str, str]:
-    """Each script with what it needs in front."""
+def load_scripts(*, feed: bool = True) -> dict[str, str]:
+    """Each script with what it needs in front. `feed`: whether changes are announced in the feed."""
     folder = files("relay.store") / "lua"
+    switch = f"local FEED = {'true' if feed else 'false'}\n"
     return {
-        name: "".join(
+        name: switch
+        + "".join(
             [
                 *((folder / "parts" / f"{part}.lua").read_text() for part in ("common", *parts)),
                 (folder / f"{name}.lua").read_text(),
@@ -117,11 +121,13 @@ class Store:
         lease_s: float = 6.0,
         breaker: Breaker | None = None,
         tell_others: bool = True,
+        feed: bool = True,
         timeout_s: float = 3.0,
         prefix: str = keys.PREFIX,
     ) -> None:
         self.where = where
         self.prefix = prefix
+        self.feed = Feed(self)
         self.retention_ms = int(retention_s * 1000)
         self.lease_ms = int(lease_s * 1000)
         self.breaker = b = breaker or Breaker()
@@ -130,7 +136,7 @@ class Store:
         self._retention = b"%d" % self.retention_ms
         self._lease = b"%d" % self.lease_ms
         self._breaker = tuple(b"%d" % n for n in (b.failures, b.lanes, b.first_ms, b.max_ms))
-        self.wire = StorePipeline(connections.locator(where), scripts=load_scripts(), timeout_s=timeout_s)
+        self.wire = StorePipeline(connections.locator(where), scripts=load_scripts(feed=feed), timeout_s=timeout_s)
         self._redis: aioredis.Redis | None = None
         self._bell = b"1" if tell_others else b"0"
 
@@ -442,8 +448,7 @@ class Store:
 
     async def close(self, number: int) -> None:
         """Close a conversation; it opens again when somebody writes. Times are the store's clock, as everywhere."""
-        now_ms = int(await self._now_s() * 1000)
-        await self.wire.call("HSET", self.key(f"contact:{number}"), "closed", str(now_ms))
+        await self.wire.run("close", self.prefix, number)
 
     async def identity(self, account: str, found: str) -> str:
         """The account id this account had when it was first seen; `found` is kept when it is the first."""
@@ -478,23 +483,37 @@ class Store:
             m = await redis.hgetall(self.key(f"m:{message_id}"))
             if b"e" not in m:
                 return None
-            within = [m] if b"s" in m else []  # delivery 0; before there was one, they were numbered from 1
-            count = len(_text(m.get(b"d")).split())
-            ids = [f"{message_id}-{i + 1 - len(within)}" for i in range(count)]
+            ids = _delivery_ids(message_id, m)
+            within = [m] if b"s" in m else []
             async with redis.pipeline(transaction=False) as pipe:
                 for did in ids[len(within) :]:
                     pipe.hgetall(self.key(keys.record(did)))
                 rows = within + await pipe.execute()
-        return MessageRecord(
-            id=message_id,
-            kind=Kind(_text(m.get(b"k"))),
-            origin=_text(m.get(b"o")),
-            number=_int(m.get(b"n")),
-            at_ms=_int(m.get(b"at")),
-            envelope=orjson.loads(m[b"e"]),
-            raw=m.get(b"raw", b""),
-            records=tuple(_record(did, row) for did, row in zip(ids, rows, strict=True) if row),
-        )
+        return _message(message_id, m, ids, rows)
+
+    async def journals(self, message_ids: Sequence[str]) -> list[MessageRecord]:
+        """Many messages with their deliveries, in the order asked for; those that are gone are left out."""
+        async with self._slow() as redis:
+            async with redis.pipeline(transaction=False) as pipe:
+                for mid in message_ids:
+                    pipe.hgetall(self.key(f"m:{mid}"))
+                found = await pipe.execute()
+            wanted: list[tuple[str, dict[bytes, bytes], list[str]]] = []
+            async with redis.pipeline(transaction=False) as pipe:
+                for mid, m in zip(message_ids, found, strict=True):
+                    if b"e" not in m:
+                        continue
+                    ids = _delivery_ids(mid, m)
+                    wanted.append((mid, m, ids))
+                    for did in ids[int(b"s" in m) :]:
+                        pipe.hgetall(self.key(keys.record(did)))
+                rest = iter(await pipe.execute())
+        out = []
+        for mid, m, ids in wanted:
+            rows = [m] if b"s" in m else []
+            rows += [next(rest) for _ in ids[len(rows) :]]
+            out.append(_message(mid, m, ids, rows))
+        return out
 
     async def find(self, some_id: str, accounts: Sequence[str]) -> str | None:
         """Our message id for a message id, a delivery id, or an id the other side gave (queueId), or None."""
@@ -701,6 +720,27 @@ def bell(store: Store, ring: Callable[[str], None]) -> StorePipeline:
 
 def _triples(lanes: Sequence[LeasedLane]) -> list[str]:
     return [x for lane in lanes for x in (str(lane.number), lane.job, lane.token)]
+
+
+def _delivery_ids(message_id: str, m: dict[bytes, bytes]) -> list[str]:
+    """Of a message's deliveries. Before there was a number 0, which is kept in the message, they were numbered from 1."""
+    first = 0 if b"s" in m else 1
+    return [f"{message_id}-{first + i}" for i in range(len(_text(m.get(b"d")).split()))]
+
+
+def _message(
+    message_id: str, m: dict[bytes, bytes], ids: Sequence[str], rows: Sequence[dict[bytes, bytes]]
+) -> MessageRecord:
+    return MessageRecord(
+        id=message_id,
+        kind=Kind(_text(m.get(b"k"))),
+        origin=_text(m.get(b"o")),
+        number=_int(m.get(b"n")),
+        at_ms=_int(m.get(b"at")),
+        envelope=orjson.loads(m[b"e"]),
+        raw=m.get(b"raw", b""),
+        records=tuple(_record(did, row) for did, row in zip(ids, rows, strict=True) if row),
+    )
 
 
 def _record(did: str, row: dict[bytes, bytes]) -> DeliveryRecord:

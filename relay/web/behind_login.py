@@ -82,6 +82,7 @@ def behind_login(
         doctor=doctor,
         wake_workers=wake_workers,
         link_file=link_file,
+        texts=texts,
         operations=OPERATIONS,
     )
     api = Api(OPERATIONS, services)

@@ -22,6 +22,7 @@ if call('LINDEX', lane_key(dest, n), 0) == did and not is_written(was, before) t
   if verdict == 'dead' then
     state = 'failed'
     to_dead_letters(did, now, reason, words)
+    announce('delivery', n, did)
     if notice_id ~= '' then
       -- It may go into this very lane, which must not look empty to it: so the head leaves afterwards.
       rung = enqueue(now, notice_id, 'notice', '', n, notice, '', { unpack(ARGV, 22) }, retention)
@@ -36,6 +37,7 @@ if call('LINDEX', lane_key(dest, n), 0) == did and not is_written(was, before) t
       if not now_at[1] then
         call('HSET', at, 'paused', 'credentials', 'words', words, 'since', now)
         news = 'paused'
+        announce('destination', '0', dest)
       end
     elseif verdict == 'hold' then
       due = now + delay
@@ -56,6 +58,7 @@ if call('LINDEX', lane_key(dest, n), 0) == did and not is_written(was, before) t
         if fails >= limit and call('SCARD', P .. 'failing:' .. dest) >= tonumber(lanes) then
           call('HSET', at, 'open', now, 'probe', now + first_ms, 'pause', first_ms, 'words', words)
           news = 'opened'
+          announce('destination', '0', dest)
         end
       end
     end

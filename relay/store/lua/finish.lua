@@ -21,6 +21,7 @@ if next_did == did and not is_written(was, before) then
   if now_at[2] then
     call('HDEL', at, 'open', 'probe', 'pause', 'prober')
     news = 'closed'
+    announce('destination', '0', dest)
     -- The destination is back: lanes asleep on their schedule need not wait for it, but come one after another.
     local now, i = now_ms(), 0
     for _, other in ipairs(call('ZRANGE', P .. 'lanes:' .. dest, 0, 9999)) do
@@ -50,6 +51,7 @@ if next_did == did and not is_written(was, before) then
     call('HSET', key, 'ps', parts, 'p', #parts, 't', 0, unpack(set))
   else
     state = standing(parts)
+    if n ~= '0' then announce('delivery', n, did) end
     call('HSET', key, 'ps', parts, 's', state, 'done', 1, unpack(set))
     next_did = there[2] or false
     if next_did then call('LPOP', lane_key(dest, n)) end  -- else the lane goes as a whole

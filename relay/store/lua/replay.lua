@@ -24,5 +24,6 @@ call('HSET', record_of(old), 'replayed', new)
 retire(old, ARGV[3])
 call('RPUSH', lane_key(dest, d[2]), new)
 arm(dest, d[2], now)
+announce('delivery', d[2] or '0', new)
 call('PUBLISH', P .. 'bell', dest)
 return { new, dest }

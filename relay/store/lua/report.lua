@@ -19,10 +19,12 @@ if log and log ~= d[5] then call('HSET', key, 'l', log) end
 if parts == d[1] then return { 'same', did, d[4], d[2] } end
 if not d[3] then
   call('HSET', key, 'ps', parts)
+  announce('delivery', d[4] or '0', did)
   return { 'changed', did, d[4], d[2] }
 end
 local state = standing(parts)
 call('HSET', key, 'ps', parts, 's', state)
+announce('delivery', d[4] or '0', did)
 if state == d[2] then return { 'same', did, d[4], d[2] } end
 if state == 'failed' then
   local m = P .. 'm:' .. message_of(did)

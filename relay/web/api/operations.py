@@ -152,7 +152,8 @@ class Call:
     @property
     def n(self) -> int:
         """The number in the path."""
-        return self.path(ByNumber).n
+        number: int = self.given_path.n  # type: ignore[attr-defined]  # of the operations that have one
+        return number
 
     def path(self, model: type[M]) -> M:
         assert isinstance(self.given_path, model)

@@ -16,6 +16,7 @@ from relay.media.library import MediaStore
 from relay.people.people import People
 from relay.routing.accounts import Accounts
 from relay.store.store import Store
+from relay.texts.templates import Templates
 from relay.web.api.cursors import Cursors
 from relay.web.api.idempotency import Idempotency
 from relay.web.api.limits import Limits
@@ -46,4 +47,14 @@ class Services:
     doctor: Callable[[], Awaitable[dict[str, list[Check]]]]
     wake_workers: Callable[[Sequence[str]], None]
     link_file: Callable[[Attachment], str]
+    texts: Templates
     operations: Sequence[Operation]
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch."""
+        return int(self.people.clock() * 1000)
+
+    async def announce(self, kind: str, conversation: int, what: str = "") -> None:
+        """Tell the pages, after the commit, what somebody has changed in the database. They read it anew."""
+        feed = self.store.key("feed")
+        await self.store.wire.call("XADD", feed, "*", "k", kind, "n", str(conversation), "m", what)

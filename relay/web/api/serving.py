@@ -10,6 +10,8 @@ from typing import Final
 
 from aiohttp import hdrs, web
 from pydantic import ValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as DatabaseTimeout
 
 from relay.contract.errors import RelayError, StoreUnavailable
 from relay.people.rights import RIGHTS
@@ -74,6 +76,9 @@ class Api:
             response = e.response(request_id)
         except StoreUnavailable as e:
             response = _away(str(e)).response(request_id)
+        except (InterfaceError, OperationalError, DatabaseTimeout) as e:
+            log.warning("%s: the history did not answer: %s", request_id, e.__class__.__name__)
+            response = _away("The history does not answer at the moment.").response(request_id)
         except RelayError as e:
             response = Problem("conflict", str(e)).response(request_id)
         except web.HTTPException as e:

@@ -5,11 +5,26 @@ from __future__ import annotations
 from typing import Final
 
 from relay.web.api.operations import Operation
-from relay.web.api.resources import dead_letters, destinations, me, people
+from relay.web.api.resources import (
+    contacts,
+    conversations,
+    dead_letters,
+    destinations,
+    lists,
+    me,
+    messages,
+    people,
+    uploads,
+)
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
+    *conversations.OPERATIONS,
+    *messages.OPERATIONS,
+    *uploads.OPERATIONS,
+    *contacts.OPERATIONS,
     *dead_letters.OPERATIONS,
     *destinations.OPERATIONS,
+    *lists.OPERATIONS,
     *me.OPERATIONS,
     *people.OPERATIONS,
 )

@@ -17,4 +17,4 @@ def moment(ms: int | None) -> datetime | None:
 
 def ms_of(at: datetime) -> int:
     """Milliseconds since the epoch."""
-    return int(at.timestamp() * 1000)
+    return round(at.timestamp() * 1000)

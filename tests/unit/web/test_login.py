@@ -115,7 +115,8 @@ async def test_l_same_the_time_does_not_tell_who_exists(office: Office):
     passwords = office.people.passwords
     await passwords.check(None, WRONG)
     for _ in range(4):  # a fair coin shows a difference one time in twenty
-        known, unknown = [], []
+        known: list[float] = []
+        unknown: list[float] = []
         for i in range(200):
             order = ((kept, known), (None, unknown))
             for given, times in order if i % 2 else reversed(order):

@@ -37,6 +37,7 @@ local function enqueue(now, mid, kind, origin, n, e, raw, dests, retention, befo
     local log = P .. 'log:' .. n
     call('ZADD', log, now, mid)
     forget(log, now, tonumber(retention), before)
+    announce('message', n, mid)
   end
   local rung, given = {}, {}
   for i, dest in ipairs(dests) do

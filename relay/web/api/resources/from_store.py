@@ -26,7 +26,7 @@ def message_shown(message: MessageRecord, channel: str, link: Link) -> MessageSh
         id=message.id,
         conversation=message.number,
         at=datetime.fromtimestamp(message.at_ms / 1000, UTC),
-        kind=message.kind.value,  # type: ignore[arg-type]  # mirrors are never journalled as such
+        kind=message.kind.value,
         author=said.author or None,
         desk=None if from_customer else message.origin or None,
         text=said.content.text,
@@ -49,8 +49,8 @@ def message_shown(message: MessageRecord, channel: str, link: Link) -> MessageSh
 def answer_delivery(message: MessageRecord, channel: str) -> DeliveryRecord | None:
     """The delivery that brings an answer to its customer; the latest, where it was replayed."""
     to_channel = [r for r in message.records if r.destination == channel]
-    current = [r for r in to_channel if not r.replayed_as]
-    return (current or to_channel or [None])[-1]
+    current = [r for r in to_channel if not r.replayed_as] or to_channel
+    return current[-1] if current else None
 
 
 def file_shown(attachment: Attachment, link: Link) -> FileShown:

@@ -6,14 +6,19 @@ from typing import Any, Literal
 
 import orjson
 from pydantic import Field
+from sqlalchemy import insert, select
 
-from relay.contract.model import Answer, Attachment, Content, Kind, State
+from relay.contract.model import Answer, Content, Kind, State
+from relay.history.schema import note
 from relay.observe.tracing import traced
 from relay.store.records import ContactCard, MessageRecord
+from relay.store.store import new_id
 from relay.web.api.operations import ById, ByNumber, Call, Given, Operation, Reply, Shown
-from relay.web.api.problems import Problem
+from relay.web.api.problems import Problem, one_invalid
 from relay.web.api.resources.from_store import answer_delivery, message_shown
+from relay.web.api.resources.reading import note_shown
 from relay.web.api.resources.shapes import MessageShown
+from relay.web.api.resources.uploads import attachments
 
 TAG = "messages"
 API_DESK = "api"  # where an answer comes from when no desk of kind panel shows the channel
@@ -72,7 +77,7 @@ async def _answer(call: Call, card: ContactCard, new: NewMessage) -> MessageShow
     services, who, channel = call.services, call.who, card.contact.channel
     event = Answer(
         contact_id=call.n,
-        content=Content(text=new.text, attachments=await _files(call, new.files), options=tuple(new.options)),
+        content=Content(text=new.text, attachments=await attachments(call, new.files), options=tuple(new.options)),
         author=who.name,
         client_id=call.idempotency_key,
         identity=("client_id", who.id, call.idempotency_key),
@@ -109,12 +114,36 @@ async def _newer(call: Call, card: ContactCard, after: str, newest: str) -> list
     return found[::-1]
 
 
-async def _files(call: Call, ids: list[str]) -> tuple[Attachment, ...]:
-    raise NotImplementedError
-
-
 async def _note(call: Call, new: NewMessage) -> MessageShown:
-    raise NotImplementedError
+    """Colleagues' own words; nothing of them leaves the relay. A repeat of the request finds the note by its key."""
+    services, who = call.services, call.who
+    if not new.text.strip() and not new.files:
+        raise one_invalid("/text", "A note says something, or has a file.")
+    if new.options:
+        raise one_invalid("/options", "A note has no buttons.")
+    files = await attachments(call, new.files)
+    row = {
+        "id": new_id(),
+        "conversation": call.n,
+        "at": services.now_ms(),
+        "author": who.name,
+        "author_id": who.id,
+        "text": new.text,
+        "files": [
+            {"id": a.file_id, "name": a.filename, "mime": a.mime, "kind": a.kind.value, "size": a.size} for a in files
+        ],
+        "client_id": call.idempotency_key,
+    }
+    async with services.database.begin() as connection:
+        before = select(note).where(
+            note.c.conversation == call.n, note.c.author_id == who.id, note.c.client_id == call.idempotency_key
+        )
+        had = (await connection.execute(before)).first()
+        if had is None:
+            await connection.execute(insert(note).values(**row))
+            had = (await connection.execute(select(note).where(note.c.id == row["id"]))).one()
+    await services.announce("note", call.n, had.id)
+    return note_shown(had, services)
 
 
 async def get_message(call: Call) -> Traced:
