@@ -58,6 +58,7 @@ class Faults:
 
     choose: Choose | None = None
     delay_s: float = 0.0  # before each piece of an answer
+    ask_delay_s: float = 0.0  # before each piece from a client is passed on
     answer: bytes | None = None  # given instead of asking the far side at all
     refuse: bool = False  # new connections are closed at once
     frozen: bool = False  # nothing moves, in either direction; connections stay open
@@ -169,6 +170,8 @@ class FaultyProxy:
             if self.faults.answer is not None:
                 back.write(self.faults.answer)
                 continue
+            if self.faults.ask_delay_s:
+                await asyncio.sleep(self.faults.ask_delay_s)
             fault = self.faults.choose(data) if self.faults.choose is not None else ""
             if fault:
                 self.faults.struck += 1

@@ -12,7 +12,9 @@ from relay.contract import BridgeContext
 from relay.contract.errors import Refusal, RemoteError, UnsupportedContent
 from relay.contract.model import Delivery, Kind, OutboundRequest, Outcome, Part, RawResponse, Verdict
 from relay.contract.responses import retry_after_s
-from relay.fitting.texts import check_files, check_options, clean, links_as_text, split_text
+from relay.fitting.files import check_files, links_as_text
+from relay.fitting.options import check_options
+from relay.fitting.texts import clean, split_text
 
 
 def fit(delivery: Delivery, settings: AstrakSettings, context: BridgeContext) -> Sequence[Part]:

@@ -14,7 +14,9 @@ from bridges.insta.spec import SPEC
 from relay.contract.errors import Refusal, UnsupportedContent
 from relay.contract.model import Delivery, Kind, OutboundRequest, Outcome, Part, RawResponse, Verdict
 from relay.contract.responses import is_html, json_value, retry_after_s, short_words
-from relay.fitting.texts import byte_length, check_files, check_options, split_text
+from relay.fitting.files import check_files
+from relay.fitting.options import check_options
+from relay.fitting.texts import byte_length, split_text
 
 LIMITS = SPEC.limits
 _CHARS = LIMITS.text_chars or 0

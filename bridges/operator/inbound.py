@@ -22,7 +22,8 @@ from typing import Any
 from relay.contract import RawRequest, VerifiedRequest
 from relay.contract.errors import MalformedPayload, StoreUnavailable, VerificationFailed
 from relay.contract.model import Answer, Content, Event, Unknown, Upload
-from relay.fitting.texts import clean, take_options
+from relay.fitting.options import take_options
+from relay.fitting.texts import clean
 
 MESSAGE, USER, MEDIA = "message", "user", "media"
 TOKEN = "token"  # noqa: S105 - the field's name

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from bridges.team.client import Target, TeamClient
+from bridges.team.echoes import is_own_post
 from bridges.team.envelope import classify_response
 from bridges.team.inbound import parse_hook, verify_key
 from bridges.team.login import finish_login, finish_qr_login, hints_of, normal_phone, request_code, temp_token_of
@@ -31,7 +32,7 @@ from relay.contract import (
     VerifiedRequest,
 )
 from relay.contract.errors import RelayError, RemoteError, SendError
-from relay.contract.model import Delivery, Event, OutboundRequest, Outcome, Part, RawResponse
+from relay.contract.model import Contact, Delivery, Event, OutboundRequest, Outcome, Part, RawResponse
 
 
 class TeamBridge(Bridge[TeamSettings]):
@@ -50,6 +51,9 @@ class TeamBridge(Bridge[TeamSettings]):
 
     def parse(self, verified: VerifiedRequest) -> Sequence[Event]:
         return (parse_hook(verified),)
+
+    def is_own_post(self, text: str, contact: Contact, desks: Sequence[str]) -> bool:
+        return is_own_post(text, contact, desks, self.context)
 
     # out
 

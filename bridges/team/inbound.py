@@ -1,4 +1,4 @@
-"""The way in: a group's webhook becomes an answer, a command or a note.
+"""The way in: a group's webhook becomes an answer, a command, a note or a hint.
 
 Team API v3, integrations, `help`: POST with `chat`, `chat_display_name`, `created`, `sender`, `sender_display_name`
 and `text`, and the header `key`; anything but HTTP 200 is repeated 8 times. Facts 1.8: the body is a form, either
@@ -8,27 +8,19 @@ urlencoded or multipart; there is no message id. JSON is taken too.
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
+from bridges.team.addressing import Addressed, Commanded, Nearly, addressed
 from relay.contract import RawRequest, VerifiedRequest
 from relay.contract.errors import MalformedPayload, VerificationFailed
-from relay.contract.model import Answer, Command, Content, Event, Note
-from relay.fitting.texts import take_options
+from relay.contract.model import Answer, Command, Content, Event, Misaddressed, Note
+from relay.fitting.options import take_options
 
 FIELDS = ("chat", "chat_display_name", "created", "sender", "sender_display_name", "text")
-COMMANDS = frozenset({"help", "list", "who", "status", "close", "delete"})
-
 # Two equal texts of one person are one message only for as long as a lost answer of ours may be repeated at once,
 # where the hook carries no `created` that would tell them apart.
 UNDATED_WITHIN_S = 60.0
-
-# `#42 text`, `#42: text`, `#42<newline>text` and a bare `#42`. Nothing else may follow the number: `#42nd` is talk, and
-# `#42…` is how a continued post of ours begins (see outbound).
-_NUMBER = re.compile(r"#([0-9]{1,18})(?::|(?=\s|$))")
-_USERNAME = re.compile(r"@([\w.\-]{0,63}[\w\-])(?::|(?=\s|$))")
-_COMMAND = re.compile(r"/([A-Za-z]+)(?=\s|$)")
 
 
 def verify_key(request: RawRequest, keys: Iterable[str]) -> VerifiedRequest:
@@ -49,35 +41,32 @@ def parse_hook(verified: VerifiedRequest) -> Event:
     identity = (fields["chat"], fields["sender"], fields["created"], text)
     author = " ".join((fields["sender_display_name"] or fields["sender"]).split())
     within_s = None if fields["created"] else UNDATED_WITHIN_S
-    said = text.strip()
-
-    if found := _NUMBER.match(said):
-        return Answer(
-            contact_id=int(found[1]),
-            content=_content(said[found.end() :]),
-            author=author,
-            identity=identity,
-            within_s=within_s,
-            raw_text=text,
-        )
-    if found := _USERNAME.match(said):
-        return Answer(
-            username=found[1],
-            content=_content(said[found.end() :]),
-            author=author,
-            identity=identity,
-            within_s=within_s,
-            raw_text=text,
-        )
-    if (found := _COMMAND.match(said)) and found[1].lower() in COMMANDS:
-        argument = said[found.end() :].strip().partition("\n")[0].strip()
-        return Command(name=found[1].lower(), argument=argument, author=author, identity=identity, raw_text=text)
+    match addressed(text):
+        case Addressed() as to:
+            words, options = take_options(to.rest)
+            return Answer(
+                contact_id=to.number,
+                username=to.username,
+                content=Content(text=words, options=options),
+                author=author,
+                identity=identity,
+                within_s=within_s,
+                raw_text=text,
+            )
+        case Commanded() as command:
+            return Command(
+                name=command.name, argument=command.argument, author=author, identity=identity, raw_text=text
+            )
+        case Nearly() as nearly:
+            return Misaddressed(
+                notice=nearly.notice,
+                contact_id=nearly.number,
+                username=nearly.username,
+                other=nearly.other,
+                identity=identity,
+                raw_text=text,
+            )
     return Note(text=text)
-
-
-def _content(rest: str) -> Content:
-    text, options = take_options(rest.strip())
-    return Content(text=text, options=tuple(options))
 
 
 def read_fields(request: RawRequest) -> dict[str, str]:

@@ -41,6 +41,16 @@ class QuestionHook(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsOwnPosts(Protocol):
+    """A desk where what we post may come back as a hook, and changed."""
+
+    def is_own_post(self, text: str, contact: Contact, desks: Sequence[str]) -> bool:
+        """Whether `text`, as it came and seemingly for this contact, is a post of ours or begins with one. `desks` are
+        the names of all desks. Pure."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One line of `relay doctor` or `relay provision`."""

@@ -59,6 +59,7 @@ class Kind(StrEnum):
     MIRROR = "mirror"  # the same words, shown to the other desks
     NOTICE = "notice"  # the relay's own words, for a desk
     DELETE = "delete"  # asks a channel to take back what was sent
+    UNREADABLE = "unreadable"  # an event nothing could be made of; kept, sent to nobody
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +103,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     content: Content
     comment_id: str = ""  # set for a public comment: what an answer must name
+    is_comment: bool = False  # public; set also where the channel does not name the comment
     placeholder: str = ""  # the channel's word for a type we do not know ("story_mention"); shown to desks by name
     sent_at: datetime | None = None  # the channel's clock; None where it gave no date
     identity: tuple[str, ...] = ()  # fields that tell two messages apart where there is no id
@@ -144,6 +146,18 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     raw_text: str = ""
 
 
+class Misaddressed(msgspec.Struct, frozen=True, kw_only=True):
+    """Words at a desk that look as if they were for a customer and are not clearly so: nothing is sent, and the desk is
+    given a hint. With only a `username` it is one where a customer of the desk is called that, else talk."""
+
+    notice: str  # template under templates/notices, given `number`, `name` and `other`
+    contact_id: int | None = None
+    username: str = ""
+    other: int = 0  # another number that is named
+    identity: tuple[str, ...]
+    raw_text: str = ""
+
+
 class Note(msgspec.Struct, frozen=True, kw_only=True):
     """Talk at a desk that is for nobody outside. Nothing is sent."""
 
@@ -181,7 +195,15 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
     type: str
 
 
-Event = Incoming | Answer | Command | Note | Report | AccountWarning | Unknown
+class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of a hook that holds several, of which nothing can be made: the others are taken, this one is kept as
+    it came, for a person to look at."""
+
+    sentence: str  # what is wrong with it
+    raw: bytes = b""
+
+
+Event = Incoming | Answer | Command | Misaddressed | Note | Report | AccountWarning | Unreadable | Unknown
 
 
 # --- what goes out -------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from relay.contract import Feature, Support, Texts
 from relay.contract.model import Command, Content, Kind
 from relay.routing.accounts import Account, Accounts
+from relay.routing.addressee import Addressees, number_in
 from relay.store import envelope as envelopes
 from relay.store.envelope import Envelope
 from relay.store.records import ContactCard, NewMessage
@@ -18,8 +18,6 @@ from relay.store.store import Store, new_id
 
 LIST_LENGTH = 15
 STATUS_LENGTH = 5
-_NUMBER = re.compile(r"#?(\d{1,15})\b")
-_NAME = re.compile(r"@?(\S+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +37,7 @@ class DeskCommands:
         self.accounts = accounts
         self.store = store
         self.texts = texts
+        self.addressees = Addressees(accounts, store)
         self.wake_workers = wake_workers
 
     async def answer(self, desk: Account, command: Command) -> Reply:
@@ -51,13 +50,13 @@ class DeskCommands:
             case "who" | "status" | "close" | "delete":
                 pass
             case _:
-                return Reply(text=self.texts.notice("unknown_command", command=command.name))
+                return Reply(text=self.texts.notice("unknown_command", command=command.name[:40]))
         if not command.argument.strip():
             return Reply(text=self.texts.notice("needs_number", command=command.name))
-        card = await self._meant(desk, command.argument)
+        card = await self.addressees.meant(desk, command.argument)
         if card is None:
-            if found := _NUMBER.match(command.argument):
-                return Reply(text=self.texts.notice("unknown_number", number=found[1]))
+            if (number := number_in(command.argument)) is not None:
+                return Reply(text=self.texts.notice("unknown_number", number=number))
             return Reply(text=self.texts.notice("unknown_name", name=command.argument.lstrip("@")[:60]))
         match command.name:
             case "who":
@@ -69,18 +68,6 @@ class DeskCommands:
             case _:
                 text = await self._delete(desk, card, command)
         return Reply(text=text, number=card.contact.id)
-
-    async def _meant(self, desk: Account, argument: str) -> ContactCard | None:
-        channels = self.accounts.channels_of[desk.name]
-        if found := _NUMBER.match(argument):
-            card = await self.store.contact(int(found[1]))
-            return card if card is not None and card.contact.channel in channels else None
-        if found := _NAME.match(argument):
-            for channel in channels:
-                number = await self.store.number_of_name(channel, found[1])
-                if number is not None:
-                    return await self.store.contact(number)
-        return None
 
     async def _list(self, desk: Account) -> Reply:
         channels = self.accounts.channels_of[desk.name]

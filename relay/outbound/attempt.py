@@ -21,8 +21,9 @@ from relay.contract.errors import FetchRefused, RelayError, SendError, StoreUnav
 from relay.contract.model import Attachment, Delivery, Kind, OutboundRequest, Outcome, Part, RawResponse, Verdict
 from relay.outbound.next_step import NextStep, next_step
 from relay.routing.accounts import Accounts
+from relay.routing.routes import is_for_channel, told_of_failure
 from relay.store import envelope as envelopes
-from relay.store.envelope import Envelope
+from relay.store.envelope import Envelope, notice_envelope
 from relay.store.records import Finish, Head, LeasedLane, NewMessage
 from relay.store.store import Store, StoreMemory, new_id
 from relay.texts.refusals import reasons
@@ -110,20 +111,23 @@ class Attempts:
     def failure_notice(
         self, delivery: Delivery, e: Envelope, reason: str, words: str, attempts: int
     ) -> tuple[NewMessage | None, tuple[str, ...]]:
-        """Who is told of a delivery that was given up: the desk that wrote it, or, for a customer's words that did not
-        reach a desk, the other desks. Notices and mirrors that fail are told to nobody."""
-        if delivery.contact is None or delivery.kind in (Kind.NOTICE, Kind.MIRROR):
+        """What is said of a delivery that was given up, and to which desks."""
+        if delivery.contact is None:
             return None, ()
-        to: tuple[str, ...]
-        if delivery.kind in (Kind.ANSWER, Kind.DELETE):
-            to = (delivery.origin,) if delivery.origin in self.accounts.by_name else ()
-        else:
-            desks = self.accounts.desks_of.get(delivery.contact.channel, ())
-            to = tuple(d for d in desks if d != delivery.destination)
+        to = told_of_failure(
+            self.accounts, delivery.kind, origin=delivery.origin, channel=delivery.contact.channel,
+            destination=delivery.destination,
+        )  # fmt: skip
         if not to:
             return None, ()
         text = failure_text(self.texts, delivery, e, reason, words, attempts=attempts)
-        return NewMessage(id=new_id(), kind=Kind.NOTICE, origin="", envelope=notice_envelope(text)), to
+        elsewhere = ""
+        if delivery.kind is Kind.ANSWER and len(to) > 1:
+            elsewhere = self.texts.notice(
+                "failed_elsewhere", number=delivery.contact.id, text=e.content.text, words=words, origin=delivery.origin
+            )
+        envelope = notice_envelope(text, wrote=delivery.origin, elsewhere=elsewhere)
+        return NewMessage(id=new_id(), kind=Kind.NOTICE, origin="", envelope=envelope), to
 
 
 class Attempt:
@@ -154,6 +158,10 @@ class Attempt:
         self._outcome: Outcome | None = None  # known without an answer to read
         self._left_s: float | None = None
         self._started = self._took = 0.0
+        if not connection.is_desk and not is_for_channel(delivery.kind, channel=head.channel, destination=destination):
+            # The last guard, whatever put it into this lane: a customer's words must not be sent to a customer.
+            self._outcome = Outcome(verdict=Verdict.REJECTED, reason="wrong_destination")
+            return
         try:
             parts = by.parts(connection.bridge, delivery)
             if head.part >= len(parts):
@@ -198,7 +206,7 @@ class Attempt:
         if request is None:
             request = self._connection.bridge.render(self._delivery, part)
         if request.echo:
-            by.store.remember_echo(name, request.echo)
+            await by.store.remember_echo(name, request.echo)
         self._response = await http(request)
 
     def _failed(self, error: Exception) -> Outcome:
@@ -271,11 +279,6 @@ class Attempt:
             notice=notice,
             notice_to=to,
         )
-
-
-def notice_envelope(text: str) -> bytes:
-    """The envelope of the relay's own words."""
-    return orjson.dumps({"text": text})
 
 
 def failure_text(texts: Texts, delivery: Delivery, e: Envelope, reason: str, words: str, *, attempts: int) -> str:

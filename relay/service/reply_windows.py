@@ -7,7 +7,7 @@ import time
 from relay.contract import Texts
 from relay.inbound.intake import Intake
 from relay.routing.accounts import Accounts
-from relay.routing.reply_path import ReplyPath, reply_path
+from relay.routing.reply_path import CannotReply, OpenComment, reply_paths
 from relay.store.records import ContactCard
 from relay.store.store import Store
 
@@ -44,8 +44,11 @@ class ReplyWindowWatch:
         channel = self.accounts.by_name.get(card.contact.channel)
         if channel is None or card.answered_ms >= card.last_ms or card.closed:
             return
-        chosen = reply_path(card, channel.bridge.spec.limits, now, comment_answered=False)
-        left_ms = chosen.deadline_ms - now if isinstance(chosen, ReplyPath) and chosen.deadline_ms else 0
+        last = [OpenComment(id=card.comment_id, at_ms=card.comment_ms)] if card.comment_id else []
+        paths = reply_paths(card, channel.bridge.spec.limits, now, comments=last)
+        if isinstance(paths, CannotReply):
+            return
+        left_ms = paths[0].deadline_ms - now if paths[0].deadline_ms else 0
         if not 0 < left_ms <= self.warn_before_ms:
             return
         text = self.texts.notice("window_closing", number=card.contact.id, left=left_ms / 1000)

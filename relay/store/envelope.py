@@ -30,6 +30,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     reply_deadline_ms: int = 0  # an answer must be there by then; 0: no deadline
     remote_ids: tuple[str, ...] = ()  # delete: what is to be taken back
     source_id: str = ""  # the channel's id of the message
+    wrote: str = ""  # notice: the desk whose own message it is about; the others are told `elsewhere` instead
+    elsewhere: str = ""
 
 
 def dump(e: Envelope) -> bytes:
@@ -48,17 +50,16 @@ def dump(e: Envelope) -> bytes:
     return orjson.dumps(out)
 
 
-_PLAIN = (
-    "author",
-    "client_id",
-    "comment_id",
-    "placeholder",
-    "late",
-    "sent_at",
-    "reply_deadline_ms",
-    "remote_ids",
-    "source_id",
-)
+def notice_envelope(text: str, *, wrote: str = "", elsewhere: str = "") -> bytes:
+    """The envelope of the relay's own words. With `elsewhere`, that is what desks other than `wrote` are told."""
+    said = {"text": text}
+    if elsewhere:
+        said |= {"wrote": wrote, "elsewhere": elsewhere}
+    return orjson.dumps(said)
+
+
+_PLAIN = ("author", "client_id", "comment_id", "placeholder", "late", "sent_at", "reply_deadline_ms", "remote_ids",
+          "source_id", "wrote", "elsewhere")  # fmt: skip
 
 
 def load(raw: bytes | Mapping[str, Any]) -> Envelope:
@@ -92,6 +93,8 @@ def load(raw: bytes | Mapping[str, Any]) -> Envelope:
         reply_deadline_ms=d.get("reply_deadline_ms", 0),
         remote_ids=tuple(d.get("remote_ids", ())),
         source_id=d.get("source_id", ""),
+        wrote=d.get("wrote", ""),
+        elsewhere=d.get("elsewhere", ""),
     )
 
 
@@ -100,6 +103,9 @@ def delivery(head: Head, envelope: Envelope, destination: str, number: int, *, i
     kind = Kind(head.kind)
     if kind is Kind.ANSWER and is_desk:
         kind = Kind.MIRROR
+    content = envelope.content
+    if envelope.elsewhere and destination != envelope.wrote:
+        content = Content(text=envelope.elsewhere)
     contact = None
     if head.channel:
         contact = Contact(
@@ -110,7 +116,7 @@ def delivery(head: Head, envelope: Envelope, destination: str, number: int, *, i
         destination=destination,
         kind=kind,
         contact=contact,
-        content=envelope.content,
+        content=content,
         origin=head.origin,
         author=envelope.author,
         comment_id=envelope.comment_id,

@@ -17,6 +17,8 @@ P contact:<n>              hash    ch id user name first last lk dm cid cat     
                                    la (id of the newest answer)
 P recent                   zset    n by last activity                           for ever, one entry a contact
 P bot                      hash    channel -> integer for the Operator API      for ever: the panel knows it
+P comments:<n>             zset    the channel's ids of this contact's comments `retention` after the last of them;
+                                   by time                                      the latest hundred
 P m:<message>              hash    k o n at e raw d open (kind, origin, number, `retention` after its last delivery
                                    time, envelope JSON, raw body, deliveries,   ended; dead letters hold it
                                    how many still open), and its delivery 0
@@ -47,7 +49,8 @@ P failing:<dest>           set     lanes that failed since the last success     
 P dead                     zset    delivery ids of dead letters by time         until dropped or replayed
 P seen:<account>:<digest>  string  message id                                   longer than the sender's whole retry
                                                                                 span (`SEEN_TTL_S`)
-P once:<what>              string  message id that used up a "once"             `retention`
+P once:<what>              string  message id that used up a "once"             `retention`, or until it is known not
+                                                                                to have been used (claims.lua)
 P remote:<acct>:<id>       string  delivery id and part                         `retention`: reports may come late
 P early:<acct>:<id>        list    reports that came before we knew the id      `EARLY_TTL_S`
 P echo:<desk>:<digest>     string  "1": a text we posted ourselves              `ECHO_TTL_S`: the other side repeats

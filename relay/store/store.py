@@ -43,16 +43,16 @@ from relay.store.server.pipeline import StorePipeline
 SCRIPTS = {
     "accept": ("job", "arming", "feed", "putting"),
     "claim": ("job", "records", "lanes"),
-    "finish": ("job", "records", "lanes", "feed", "holding", "ladder", "endings"),
-    "fail": ("job", "arming", "feed", "putting", "records", "lanes", "holding", "ladder", "endings"),
+    "finish": ("job", "records", "lanes", "feed", "holding", "ladder", "endings", "claims"),
+    "fail": ("job", "arming", "feed", "putting", "records", "lanes", "holding", "ladder", "endings", "claims"),
     "renew": (),
     "release": ("job",),
     "regain": (),
-    "report": ("records", "feed", "ladder", "endings"),
+    "report": ("records", "feed", "ladder", "endings", "claims"),
     "sweep": ("job", "arming", "records", "lanes"),
     "revive": (),
-    "replay": ("job", "arming", "records", "feed", "endings"),
-    "drop": ("records", "feed", "endings"),
+    "replay": ("job", "arming", "records", "feed", "endings", "claims"),
+    "drop": ("records", "feed", "endings", "claims"),
     "close": ("feed",),
 }
 _CODES = {
@@ -392,10 +392,10 @@ class Store:
             await pipe.execute()
         return did
 
-    def remember_echo(self, desk: str, text: str) -> None:
-        """Note that we are about to post this text, so that its echo is known. Not awaited: it leaves on the same
-        connection before the post does, and only its durability would be worth waiting for."""
-        self.wire.post("SET", self.key(keys.echo(desk, text)), "1", "PX", str(int(keys.ECHO_TTL_S * 1000)))
+    async def remember_echo(self, desk: str, text: str) -> None:
+        """Note that we are about to post this text, so that its echo is known. Awaited before the post leaves: the echo
+        may come back through another process, and sooner than a command that is still on its way to the store."""
+        await self.wire.call("SET", self.key(keys.echo(desk, text)), "1", "PX", str(int(keys.ECHO_TTL_S * 1000)))
 
     async def is_echo(self, desk: str, text: str) -> bool:
         """Whether we posted exactly this text to this desk lately."""
@@ -432,9 +432,18 @@ class Store:
         found = await self.wire.call("HGET", self.key(f"name:{channel}"), username.lower())
         return int(found) if found else None
 
-    async def is_claimed(self, once: str) -> bool:
-        """Whether something that may happen once has happened."""
-        return bool(await self.wire.call("EXISTS", self.key(once)))
+    async def comments(self, number: int, since_ms: int, limit: int) -> list[tuple[str, int]]:
+        """A contact's comments since then, newest first: (the channel's id, when it came in ms)."""
+        rows = await self.wire.call(
+            "ZREVRANGEBYSCORE", self.key(f"comments:{number}"), "+inf", str(since_ms), "WITHSCORES",
+            "LIMIT", "0", str(limit),
+        )  # fmt: skip
+        return [(_text(c), _int(at)) for c, at in zip(rows[::2], rows[1::2], strict=True)]
+
+    async def are_claimed(self, single_use: Sequence[str]) -> list[bool]:
+        """Of each of these, whether what may happen once has happened."""
+        found = await self.wire.call("MGET", *map(self.key, single_use)) if single_use else []
+        return [value is not None for value in found]
 
     async def recent(self, limit: int = 20, offset: int = 0) -> list[int]:
         """Conversation numbers, latest activity first."""
@@ -550,9 +559,14 @@ class Store:
         return _record(delivery_id, row) if b"to" in row else None
 
     async def replay(self, delivery_id: str, to: str = "", by: str = "") -> tuple[str, str] | None:
-        """Send a dead letter again. Returns (new delivery id, destination), None when it is no dead letter."""
+        """Send a dead letter again. Returns (new delivery id, destination), None when it is no dead letter. Raises
+        ValueError with a short reason when it must not be sent again: `comment_already_answered`."""
         reply = await self.wire.run("replay", self.prefix, delivery_id, to, self.retention_ms, by)
-        return (reply[0].decode(), reply[1].decode()) if reply else None
+        if not reply:
+            return None
+        if not reply[0]:
+            raise ValueError(_text(reply[1]))
+        return reply[0].decode(), reply[1].decode()
 
     async def drop(self, delivery_id: str) -> bool:
         """Give a dead letter up for good; False when it is none."""

@@ -67,11 +67,25 @@ NOTICES: Mapping[str, Notice] = {
     # --- whom an answer is for
     "unknown_number": Notice("no such conversation", {"number": "99"}),
     "unknown_name": Notice("nobody of that user name has written; without @", {"name": "anna.p"}),
+    "nearly_an_address": Notice(
+        "`#42hello`, `# 42 hello`; number: text or a number; known: whether there is such a conversation",
+        {"number": 42, "name": "", "other": 0, "known": True},
+    ),
+    "name_without_colon": Notice(
+        "`@anna hello`, where a customer is called that", {"number": 42, "name": "anna", "other": 0, "known": True}
+    ),
+    "two_addresses": Notice(
+        "an answer in which a further line begins with a number", {"number": 42, "name": "", "other": 43, "known": True}
+    ),
     "reopened": Notice("an answer to a closed conversation", {"number": "42"}),
     # --- what became of an answer
     "failed": Notice(
         "the other side said no for good",
         {"number": "42", "text": _TEXT, "words": "no such user", "reason": "rejected"},
+    ),
+    "failed_elsewhere": Notice(
+        "an answer of another desk, which this one was shown, did not arrive; origin: that desk",
+        {"number": "42", "text": _TEXT, "words": "no such user", "origin": "panel"},
     ),
     "gave_up": Notice(
         "all tries used; attempts is a number",

@@ -124,7 +124,7 @@ async def _accept(store: Store, index: int, conversation: int, seen_ttl_s: float
 async def _deliver(store: Store, lane: LeasedLane) -> None:
     head = lane.head
     while head is not None:
-        store.remember_echo("sales", f"#{lane.number} {head.name}: {head.delivery_id}")
+        await store.remember_echo("sales", f"#{lane.number} {head.name}: {head.delivery_id}")
         line = orjson.dumps({"at": int(time.time() * 1000), "what": "ok", "ms": 3, "status": 200})
         finished = await store.finish("sales", lane, head.delivery_id, Finish(verdict="ok", line=line))
         head = finished.head

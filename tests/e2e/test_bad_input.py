@@ -245,7 +245,7 @@ async def test_the_panel_writes_to_nobody(world: World, contact: str) -> None:
         assert len(said["error"]) > 10
 
 
-@pytest.mark.parametrize("text", ["#0 hi", "#999999 hi", "#999999999999999999 hi", "@nobody hi"])
+@pytest.mark.parametrize("text", ["#0 hi", "#999999 hi", "#999999999999999999 hi", "@nobody: hi"])
 async def test_the_group_writes_to_nobody(world: World, text: str) -> None:
     before = len(await world.posts("nothing was sent")) + len(await world.posts("so nothing"))
     await world.say(text)

@@ -136,7 +136,7 @@ async def test_the_groups_encodings(world: World, encoding: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["#{n} words for {n}", "#{n}: words for {n}", "#{n}\nwords for {n}", "@{u} words for {n}", "@{U}: words for {n}"],
+    ["#{n} words for {n}", "#{n}: words for {n}", "#{n}\nwords for {n}", "@{u}: words for {n}", "@{U}: words for {n}"],
 )
 async def test_an_answer_from_the_group_by_number_and_by_name(world: World, address: str) -> None:
     who = await world.person()
@@ -251,6 +251,43 @@ async def test_a_comment_is_answered_once(world: World) -> None:
     assert answer["comment_id"] is None, "who wrote directly can be answered directly"
 
 
+async def test_each_comment_of_a_person_has_its_own_answer(world: World) -> None:
+    user = await world.customer("Two", "two.comments")
+    first = await world.act("shop", "comment", customer_id=user, text="the first question of two")
+    post = await world.in_group("the first question of two")
+    second = await world.act("shop", "comment", customer_id=user, text="the second question of two")
+    await world.in_group("the second question of two")
+    number = int(post.split()[0].lstrip("#"))
+    await world.say(f"#{number} to the second")
+    await world.say(f"#{number} to the first")
+    assert (await world.answered(user, "to the second"))["comment_id"] == second["comment_id"]
+    assert (await world.answered(user, "to the first"))["comment_id"] == first["comment_id"]
+    await world.say(f"#{number} to nobody")
+    await world.in_group(f"The comment of #{number} has been answered already")
+
+
+async def test_an_answer_to_a_comment_that_was_refused_can_be_given_anew(world: World) -> None:
+    user = await world.customer("Refused", "refused.comment")
+    await world.act("shop", "comment", customer_id=user, text="how much is it? refused")
+    number = int((await world.in_group("how much is it? refused")).split()[0].lstrip("#"))
+    await world.switch("shop", fail_next=1, fail_status=400)
+    await world.say(f"#{number} a bad word")
+    await world.in_group(f"Your answer to #{number} did not arrive")
+    await world.say(f"#{number} a good word")
+    await world.answered(user, "a good word")
+
+
+async def test_what_a_comment_cannot_take_goes_directly_while_that_is_open(world: World) -> None:
+    who = await world.person("Direct", "direct.and.comment")
+    await world.act("shop", "comment", customer_id=who.id, text="a beauty, direct")
+    await world.in_group("a beauty, direct")
+    await world.operator(who.number, "here is the photo", file=("a.png", "image/png", PNG))
+    answer = await world.answered(who, "here is the photo")
+    assert answer["comment_id"] is None
+    await world.operator(who.number, "and thank you")
+    assert (await world.answered(who, "and thank you"))["comment_id"] is not None
+
+
 # --- the group's own talk -------------------------------------------------------------------------------------------
 
 
@@ -263,12 +300,10 @@ async def test_notes_stay_in_the_group_and_an_echo_is_no_answer(world: World) ->
         "just talking",
         "#nothing",
         f"see #{who.number} please",
-        "# 1",
         "1",
-        "#1st place",
         "@ home",
+        "@olga look at this",  # a colleague
         "// no",
-        "/unknown thing",
     ):
         await world.say(text)
     await world.say("/help")
@@ -283,8 +318,44 @@ async def test_notes_stay_in_the_group_and_an_echo_is_no_answer(world: World) ->
 async def test_an_unknown_number_or_name_is_answered_with_a_hint(world: World) -> None:
     await world.say("#987654 are you there?")
     assert "There is no conversation #987654" in await world.in_group("987654")
-    await world.say("@nobody.at.all are you there?")
+    await world.say("@nobody.at.all: are you there?")
     assert "@nobody.at.all" in await world.in_group("nobody.at.all")
+    await world.say("/lsit")
+    assert "/help" in await world.in_group("/lsit")
+
+
+async def test_what_only_looks_like_an_address_is_answered_with_a_hint_and_reaches_nobody(world: World) -> None:
+    one, two = await world.person(), await world.person()
+    for text, hint in (
+        (f"#{one.number}hello", "nothing was sent"),
+        (f"# {one.number} hello", "nothing was sent"),
+        (f"@{one.username} look", f"@{one.username}: your text"),
+        (f"#{one.number} for you\n#{two.number} and for you", f"with #{two.number}"),
+    ):
+        quiet = len(await world.posts(hint))
+        await world.say(text)
+
+        async def hinted(hint: str = hint, quiet: int = quiet) -> bool:
+            return len(await world.posts(hint)) > quiet
+
+        await until(hinted, what=f"a hint about {text!r}")
+    await world.settled()
+    assert await world.answers(one) == await world.answers(two) == []
+    await world.say(f"\u200e#{one.number}, hidden mark")
+    await world.answered(one, "hidden mark")
+    await world.say(f"№{two.number} a Russian keyboard")
+    await world.answered(two, "a Russian keyboard")
+
+
+async def test_our_own_post_that_comes_back_changed_is_no_answer(world: World) -> None:
+    who = await world.person("Tom & Jerry", "tom.and.jerry")
+    post = await world.in_group(f"#{who.number} ")
+    for changed in (post.replace("&", "&amp;"), post + "\nYes, tomorrow", f"*{post}*".replace("*#", "#"), post[:-3]):
+        await world.say(changed)
+    await world.say(f"#{who.number} a real answer")
+    await world.answered(who, "a real answer")
+    await world.settled()
+    assert [m["text"] for m in await world.answers(who)] == ["a real answer"]
 
 
 async def test_commands(world: World) -> None:
@@ -355,9 +426,9 @@ async def test_a_name_leads_to_its_latest_holder_and_numbers_stay(world: World) 
     assert post.startswith(f"#{old.number} Renamed (@renamed.now): ")
     new = await world.person("New", "the.name")
     assert new.number != old.number
-    await world.say("@the.name who are you?")
+    await world.say("@the.name: who are you?")
     await world.answered(new, "who are you?")
-    await world.say("@renamed.now and you?")
+    await world.say("@renamed.now: and you?")
     await world.answered(old, "and you?")
     assert len(await world.answers(old)) == len(await world.answers(new)) == 1
 

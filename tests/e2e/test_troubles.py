@@ -91,6 +91,9 @@ async def test_a_failure_is_told_once_to_the_desk_that_wrote(world: World, desk:
     at_panel = [m for m in await world.thread(who.number) if notice in m["text"]]
     in_group = await world.posts(notice)
     assert (len(at_panel), len(in_group)) == ((1, 0) if desk == "panel" else (0, 1))
+    # The other desk was shown the answer, so it must not take it for answered.
+    told = f'The answer from {desk} to #{who.number} did not arrive: "too late {order}"'
+    await (world.in_group(told) if desk == "panel" else world.at_panel(who.number, told))
     letters = [d for d in await world.dead() if d["conversation"] == who.number]
     assert [d["reason"] for d in letters] == ["reported"]
     assert (await world.cli("dead", "drop", letters[0]["id"])).code == 0

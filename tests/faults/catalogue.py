@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from tests.faults import failover, keeping, killing, modelling, receiving, storing
+from tests.faults import echoing, failover, keeping, killing, modelling, receiving, storing
 from tests.faults.experiment import ALL
 
-MODULES = (killing, storing, receiving, keeping, modelling, failover)
+MODULES = (killing, storing, receiving, keeping, modelling, failover, echoing)
 
 
 def in_order() -> list[str]:

@@ -12,8 +12,9 @@ from rich.text import Text
 from relay.config.load import Config
 from relay.config.suggestions import hint
 from relay.contract.errors import RelayError
-from relay.contract.model import Role
+from relay.contract.model import Kind, Role
 from relay.observe.tracing import ATTEMPTS, rfc3339, traced
+from relay.routing.routes import may_be_sent_to
 from relay.store.store import Store
 
 
@@ -57,11 +58,35 @@ async def replay(store: Store, config: Config, ids: list[str], *, everything: bo
     if to and to not in config.accounts:
         raise RelayError(f'There is no channel or desk "{to}"; {hint(to, list(config.accounts))}')
     chosen = dead if everything else _known(ids, dead)
-    done = []
+    if to:
+        await _check_destination(store, config, chosen, to)
+    done: list[dict[str, str]] = []
     for did in chosen:
-        if (new := await store.replay(did, to, by=getpass.getuser())) is not None:
+        try:
+            new = await store.replay(did, to, by=getpass.getuser())
+        except ValueError:
+            raise RelayError(
+                f"{did} answers a comment that has been answered by now, and a comment is answered once. "
+                f"{len(done)} sent again before it; `relay dead drop {did}` ends it."
+            ) from None
+        if new is not None:
             done.append({"id": did, "as": new[0], "destination": new[1]})
     return done
+
+
+async def _check_destination(store: Store, config: Config, ids: list[str], to: str) -> None:
+    """Raises RelayError where one of these must not go there, before any is sent."""
+    for did in ids:
+        journal = await store.journal(did.rpartition("-")[0])
+        if journal is None:
+            continue
+        card = await store.contact(journal.number) if journal.number else None
+        channel = card.contact.channel if card is not None else ""
+        is_desk, desks = config.accounts[to].role is Role.DESK, config.desks_for(channel)
+        if not may_be_sent_to(journal.kind, channel=channel, destination=to, is_desk=is_desk, desks=desks):
+            what = "answer" if journal.kind in (Kind.ANSWER, Kind.DELETE) else journal.kind.value
+            where = f"{channel} or to its desks" if what == "answer" else f"the desks of {channel}"
+            raise RelayError(f"{did} is a {what} of conversation #{journal.number}: it may go to {where}, not to {to}.")
 
 
 async def drop(store: Store, ids: list[str]) -> list[str]:

@@ -32,11 +32,13 @@ from relay.contract.model import (
     Event,
     Incoming,
     Kind,
+    Misaddressed,
     Note,
     OutboundRequest,
     Part,
     Report,
     Unknown,
+    Unreadable,
 )
 from relay.routing.accounts import Account, Accounts
 
@@ -132,6 +134,11 @@ def _event(accounts: Accounts, source: Account, event: Event, texts: Texts) -> E
             return Explained("command", f"{said}, answered at {source.name}; nothing goes to a customer")
         case Note():
             return Explained("note", f"talk at {source.name}; nothing is sent to anyone")
+        case Misaddressed():
+            whom = f"#{event.contact_id}" if event.contact_id is not None else f"a customer called @{event.username}"
+            return Explained("hint", f"looks as if it were for {whom}; {source.name} is given a hint, nothing is sent")
+        case Unreadable():
+            return Explained("unreadable", f"{event.sentence} It is kept; nothing is sent to anyone")
         case Report():
             words = f" ({event.words})" if event.words else ""
             return Explained(

@@ -55,6 +55,13 @@ if n == 'in' then
   if name == '' then name = had[2] or ''
   elseif had[2] ~= name then set[#set + 1], set[#set + 2] = 'name', name end
   call('HSET', P .. 'contact:' .. n, unpack(set))
+  if comment ~= '' then
+    -- Each comment has an answer of its own.
+    local comments = P .. 'comments:' .. n
+    call('ZADD', comments, now, comment)
+    call('ZREMRANGEBYRANK', comments, 0, -101)
+    call('PEXPIRE', comments, retention)
+  end
   call('ZADD', P .. 'recent', now, n)
 elseif kind == 'answer' then
   call('HSET', P .. 'contact:' .. n, 'ans', now, 'la', mid)

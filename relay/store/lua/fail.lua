@@ -23,6 +23,7 @@ if call('LINDEX', lane_key(dest, n), 0) == did and not is_written(was, before) t
     state = 'failed'
     to_dead_letters(did, now, reason, words)
     announce('delivery', n, did)
+    give_back(did, dest, log, false)
     if notice_id ~= '' then
       -- It may go into this very lane, which must not look empty to it: so the head leaves afterwards.
       rung = enqueue(now, notice_id, 'notice', '', n, notice, '', { unpack(ARGV, 22) }, retention)

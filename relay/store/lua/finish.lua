@@ -57,6 +57,7 @@ if next_did == did and not is_written(was, before) then
     if next_did then call('LPOP', lane_key(dest, n)) end  -- else the lane goes as a whole
     if state == 'failed' then
       to_dead_letters(did, now_ms(), 'reported', words)
+      give_back(did, dest, log, true)
     elseif was[6] then
       -- The message's only delivery: there is nothing to count down.
       local m = P .. 'm:' .. message_of(did)

@@ -1,11 +1,14 @@
 -- Sends a dead letter again, as a new delivery that names the old one. ARGV: 1 delivery id  2 other destination or ""
--- 3 retention ms  4 who asked. Returns {new delivery id, destination} or {} when it is no dead letter.
+-- 3 retention ms  4 who asked. Returns {new delivery id, destination}, {} when it is no dead letter, {"", reason} when it
+-- must not be sent again: the comment it answers has another answer by now.
 local now, old = now_ms(), ARGV[1]
-if call('ZREM', P .. 'dead', old) == 0 then return {} end
+if not call('ZSCORE', P .. 'dead', old) then return {} end
 local mid = message_of(old)
 local d = call('HMGET', record_of(old), 'to', 'n', 'p', 'done', 'ps')
 local m = P .. 'm:' .. mid
 local dest = ARGV[2] ~= '' and ARGV[2] or d[1]
+if not take_again(old, dest, ARGV[3]) then return { '', 'comment_already_answered' } end
+call('ZREM', P .. 'dead', old)
 local was = call('HMGET', m, 'd', 's')
 local dests = was[1] .. ' ' .. dest
 local _, count = string.gsub(dests, '%S+', '')

@@ -33,5 +33,6 @@ if state == 'failed' then
   -- The message's only delivery was not taken off when it ended; see `finish`.
   if d[6] then call('HSET', m, 'open', 1) else call('HINCRBY', m, 'open', 1) end
   to_dead_letters(did, now, 'reported', ARGV[6])
+  give_back(did, ARGV[1], log, true)
 end
 return { 'changed', did, d[4], state }

@@ -15,7 +15,8 @@ from bridges.insta.spec import SPEC
 from relay.contract import Feature, Support
 from relay.contract.errors import Refusal, UnsupportedContent
 from relay.contract.model import Attachment, Kind, MediaKind, Outcome, Part, RawResponse, Verdict
-from relay.fitting.texts import MB, byte_length
+from relay.fitting.files import MB
+from relay.fitting.texts import byte_length
 from tests.bridges.insta.conftest import CONTACT, TOKEN, URL, answer, make_bridge, settings
 
 PHOTO = Attachment(kind=MediaKind.IMAGE, mime="image/png", filename="a.png", url="https://r.example/media/a", size=5)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from relay.contract import RawRequest, VerifiedRequest
 from relay.contract.errors import MalformedPayload, VerificationFailed
-from relay.contract.model import Answer, Command, Event, Note
+from relay.contract.model import Answer, Command, Event, Misaddressed, Note
 from tests.bridges.team.samples import FORM, KEY, bridge, hook
 
 BRIDGE = bridge()
@@ -80,6 +80,11 @@ def test_every_encoding_says_the_same(body: bytes, content_type: str):
         ("#42\nhello\nworld", 42, "hello\nworld"),
         ("  #42   hello  ", 42, "hello"),
         ("#42\u00a0hello", 42, "hello"),
+        ("#42, hello", 42, "hello"),
+        ("№42 hello", 42, "hello"),  # a Russian keyboard's Shift-3
+        ("＃42: hello", 42, "hello"),
+        ("\u200e#42 hello", 42, "hello"),  # marks that nobody sees do not count
+        ("\ufeff\u200b \u2066#42 hello", 42, "hello"),
         ("#42 :) thanks", 42, ":) thanks"),
         ("#007 hello", 7, "hello"),
         ("#42 #43 is waiting too", 42, "#43 is waiting too"),
@@ -99,10 +104,11 @@ def test_number_addresses_a_customer(text: str, number: int, words: str):
 @pytest.mark.parametrize(
     ("text", "username", "words"),
     [
-        ("@anna hello", "anna", "hello"),
+        ("@anna: hello", "anna", "hello"),
         ("@anna.b_c-9: hello", "anna.b_c-9", "hello"),
-        ("@Анна\nпривет", "Анна", "привет"),
-        ("@anna", "anna", ""),
+        ("@Анна:\nпривет", "Анна", "привет"),
+        ("@anna:", "anna", ""),
+        ("\u200f@anna: hello", "anna", "hello"),
     ],
 )
 def test_username_addresses_a_customer(text: str, username: str, words: str):
@@ -115,22 +121,18 @@ def test_username_addresses_a_customer(text: str, username: str, words: str):
     [
         "hello",
         "",
-        "# 42 hello",
-        "#42nd street",
-        "#42, hello",
         "#42… (2/3) the rest of a long text",  # how our own posts go on
+        "#42... (2/3) the rest of a long text",  # and what a chat server makes of it
         "→ #42 Olga (panel): hello",  # another desk's answer, as we show it
         "ℹ️ #42: not delivered",
         "the customer #42 waits",
         "##42 hello",
-        "#" + "9" * 19 + " hello",  # no number that we could have given
         "#٤٢ hello",  # digits, but not the ones we write
         "@ anna hello",
         "@anna. hello",
         "anna@example.com wrote",
         "/italic/ text",
         "/path/to/file",
-        "/unknown",
         "/",
     ],
 )
@@ -149,6 +151,9 @@ def test_other_talk_is_a_note(text: str):
         ("/close\n#42", "close", "#42"),
         ("/delete #42\nplease", "delete", "#42"),
         ("/who @anna", "who", "@anna"),
+        ("/lsit", "lsit", ""),  # the core answers what it does not know
+        ("/Помощь мне", "помощь", "мне"),
+        ("/help@relay_bot", "help", ""),
     ],
 )
 def test_commands(text: str, name: str, argument: str):
@@ -157,6 +162,32 @@ def test_commands(text: str, name: str, argument: str):
     assert (event.name, event.argument, event.raw_text) == (name, argument, text)
     assert event.author == "Контакт №2"
     assert event.identity == (FIELDS["chat"], FIELDS["sender"], FIELDS["created"], text)
+
+
+@pytest.mark.parametrize(
+    ("text", "notice", "number", "username", "other"),
+    [
+        ("#42hello", "nearly_an_address", 42, "", 0),
+        ("#42nd street", "nearly_an_address", 42, "", 0),
+        ("# 42 hello", "nearly_an_address", 42, "", 0),
+        ("№ 42 hello", "nearly_an_address", 42, "", 0),
+        ("#42/hello", "nearly_an_address", 42, "", 0),
+        ("#42… hello", "nearly_an_address", 42, "", 0),
+        ("@anna hello", "name_without_colon", None, "anna", 0),
+        ("@anna, look", "name_without_colon", None, "anna", 0),
+        ("@anna", "name_without_colon", None, "anna", 0),
+        ("#42 hello\n#43 and you", "two_addresses", 42, "", 43),
+        ("#42 hello\n\n  №43, and you\nbye", "two_addresses", 42, "", 43),
+        ("#42\n#43 hello", "two_addresses", 42, "", 43),
+    ],
+)
+def test_what_only_looks_like_an_address_is_worth_a_hint(
+    text: str, notice: str, number: int | None, username: str, other: int
+):
+    event = said(text)
+    assert isinstance(event, Misaddressed)
+    assert (event.notice, event.contact_id, event.username, event.other) == (notice, number, username, other)
+    assert (event.raw_text, event.identity[3]) == (text, text)
 
 
 def test_options_come_off_the_last_line():
@@ -272,7 +303,7 @@ def test_desk_without_a_key_lets_nobody_in(tmp_path):
 @given(st.text())
 def test_any_text_is_one_event_that_can_be_stored(text: str):
     event = said(text)
-    assert isinstance(event, Answer | Command | Note)
+    assert isinstance(event, Answer | Command | Misaddressed | Note)
     if isinstance(event, Answer):
         assert (event.contact_id is None) != (event.username == "")
         assert event.raw_text.encode()
@@ -282,6 +313,6 @@ def test_any_text_is_one_event_that_can_be_stored(text: str):
 @given(st.binary(max_size=300), st.sampled_from(["", FORM, "application/json", "text/plain"]))
 def test_any_body_is_read_or_refused(body: bytes, content_type: str):
     try:
-        assert isinstance(read(hook(body=body, content_type=content_type)), Answer | Command | Note)
+        assert isinstance(read(hook(body=body, content_type=content_type)), Answer | Command | Misaddressed | Note)
     except MalformedPayload as e:
         assert str(e).endswith(".")

@@ -227,7 +227,8 @@ def test_explain_what_is_refused_in_words(folder: Path):
 
 
 @pytest.mark.parametrize(
-    ("text", "event"), [("just talking", "note"), ("/who #42", "command"), ("@anna.p hello", "answer")]
+    ("text", "event"),
+    [("just talking", "note"), ("/who #42", "command"), ("@anna.p: hello", "answer"), ("@anna.p hello", "hint")],
 )
 def test_explain_knows_talk_commands_and_names(folder: Path, text: str, event: str):
     (found,) = json.loads(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from types import SimpleNamespace
 from typing import Any, cast
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
-from relay.contract.errors import Refusal, SendError, UnsupportedContent
+from relay.contract.errors import Refusal, SendError, StoreUnavailable, UnsupportedContent
 from relay.contract.model import OutboundRequest, Outcome, Part, RawResponse, Verdict
 from relay.outbound.attempt import Attempts
 from relay.routing.accounts import Accounts
@@ -127,3 +129,31 @@ async def test_a_window_that_closed_while_it_waited_for_its_turn(attempts: Attem
     await attempt.send()
     assert "http" not in bridge.asked
     assert (attempt.finish().verdict, attempt.finish().reason) == ("dead", "deadline")
+
+
+async def test_a_post_leaves_only_when_the_note_that_it_is_ours_is_durable(attempts: Attempts, bridge: ABridge) -> None:
+    """Its echo may come back through another process before a command under way has reached the store; it was then sent
+    to the customer as an answer."""
+
+    class SlowStore:
+        async def remember_echo(self, desk: str, text: str) -> None:
+            await asyncio.sleep(0.02)
+            bridge.asked.append(f"noted {text}")
+
+    attempts.store = cast("Any", SlowStore())
+    render = bridge.render
+    bridge.render = lambda d, p: replace(render(d, p), echo=p.text)  # type: ignore[assignment, method-assign]
+    await made(attempts)
+    assert bridge.asked == ["fit", "render", "noted hello", "http", "classify"]
+
+
+async def test_a_post_does_not_leave_when_its_note_cannot_be_written(attempts: Attempts, bridge: ABridge) -> None:
+    class StoreAway:
+        async def remember_echo(self, desk: str, text: str) -> None:
+            raise StoreUnavailable("the store is away")
+
+    attempts.store = cast("Any", StoreAway())
+    render = bridge.render
+    bridge.render = lambda d, p: replace(render(d, p), echo=p.text)  # type: ignore[assignment, method-assign]
+    finish, _ = await made(attempts)
+    assert finish.verdict == "retry" and "http" not in bridge.asked

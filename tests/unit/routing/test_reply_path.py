@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relay.contract import Limits
 from relay.contract.model import Contact
-from relay.routing.reply_path import CannotReply, ReplyPath, once_key, reply_path
+from relay.routing.reply_path import CannotReply, OpenComment, ReplyPath, once_key, reply_paths
 from relay.store.records import ContactCard
 
 HOUR = 3_600_000
@@ -18,6 +18,13 @@ NOW = 100_000 * HOUR
 COMMENTS = Limits(comment_window_s=86_400)
 BOTH = Limits(comment_window_s=86_400, reply_window_s=7 * 86_400)
 CONTACT = Contact(id=42, channel="shop", remote_id="u1")
+
+
+def reply_path(who: ContactCard, limits: Limits, now: int, *, comment_answered: bool) -> ReplyPath | CannotReply:
+    """The best way, for a contact with one comment."""
+    comments = [OpenComment(id=who.comment_id, at_ms=who.comment_ms)] if who.comment_id and not comment_answered else []
+    found = reply_paths(who, limits, now, comments=comments)
+    return found if isinstance(found, CannotReply) else found[0]
 
 
 def card(*, dm: float | None = None, comment: float | None = None, last: str = "message") -> ContactCard:
@@ -108,3 +115,33 @@ def test_what_is_promised_is_in_time_and_a_comment_is_never_answered_twice(
     else:
         facts: dict[str, Any] = dict(found.facts)
         assert facts["number"] == "42"
+
+
+def test_the_newest_comment_that_nobody_has_answered() -> None:
+    two = [OpenComment(id="c2", at_ms=NOW - HOUR), OpenComment(id="c1", at_ms=NOW - 2 * HOUR)]
+    who = card(comment=1, last="comment")
+    (path,) = paths(who, two)
+    assert (path.comment_id, path.single_use_key) == ("c2", "once:comment:shop:c2")
+    (path,) = paths(who, two[1:])
+    assert (path.comment_id, path.deadline_ms) == ("c1", NOW + 22 * HOUR)
+    assert reply_paths(who, COMMENTS, NOW, comments=()) == CannotReply(
+        notice="comment_already_answered", facts=(NUMBER,)
+    )
+
+
+def test_what_a_comment_cannot_take_may_go_directly_while_that_is_open() -> None:
+    comment = [OpenComment(id="c1", at_ms=NOW - HOUR)]
+    assert [p.comment_id for p in paths(card(comment=1, dm=5, last="comment"), comment)] == ["c1", ""]
+    assert [p.comment_id for p in paths(card(comment=1, dm=500, last="comment"), comment, BOTH)] == ["c1"]
+    assert [p.comment_id for p in paths(card(comment=1, last="comment"), comment)] == ["c1"]
+
+
+def test_a_comment_without_an_id_can_only_be_answered_directly() -> None:
+    who = ContactCard(contact=CONTACT, last_kind="comment", comment_ms=NOW - HOUR)
+    assert reply_paths(who, COMMENTS, NOW, comments=()) == [ReplyPath()]
+
+
+def paths(who: ContactCard, comments: list[OpenComment], limits: Limits = COMMENTS) -> list[ReplyPath]:
+    found = reply_paths(who, limits, NOW, comments=comments)
+    assert not isinstance(found, CannotReply)
+    return list(found)

@@ -133,7 +133,7 @@ async def test_only_one_may_use_up_a_once(store: Store) -> None:
     )
     winner = [a for a in answers if a.fresh]
     assert len(winner) == 1 and [a.already_answered_by for a in answers if not a.fresh] == [winner[0].message_id] * 4
-    assert await store.is_claimed(once) and not await store.is_claimed("once:comment:shop:c2")
+    assert await store.are_claimed([once, "once:comment:shop:c2"]) == [True, False]
     assert len(await drain(store, "shop")) == 1
 
 
@@ -983,7 +983,7 @@ async def test_bot_ids_are_allotted_once(store: Store) -> None:
 
 
 async def test_echoes_are_known_whatever_became_of_their_ends(store: Store) -> None:
-    store.remember_echo("sales", "  #1 Anna: hi\r\nthere ")
+    await store.remember_echo("sales", "  #1 Anna: hi\r\nthere ")
     assert await store.is_echo("sales", "#1 Anna: hi\nthere")
     assert not await store.is_echo("sales", "#1 Anna: hi") and not await store.is_echo("panel", "#1 Anna: hi\nthere")
 

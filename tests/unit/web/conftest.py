@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ class Office:
         async with self.client.request(method, path, allow_redirects=False, **how) as response:
             return Said(
                 response.status,
-                dict(response.headers),
+                response.headers,
                 await response.read(),
                 response.headers.getall("Set-Cookie", []),
             )
@@ -87,7 +87,7 @@ class Said:
     """What was answered."""
 
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: bytes
     cookies: list[str]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from relay.history.schema import conversation
 from relay.web.api.operations import ByNumber, Call, Given, Operation, Reply, Shown, Version
@@ -94,8 +94,14 @@ async def change_contact(call: Call) -> Reply:
         version = version_of(row)
         if call.if_match is not None and call.if_match != version:
             raise Problem("changed", "Somebody has changed the card meanwhile.", version=version)
-        values = {"fields": fields, "version": version + 1}
-        await upsert(connection, conversation, {"number": call.n}, values)
+        await upsert(connection, conversation, {"number": call.n}, {"version": version}, keep=True)
+        done = await connection.execute(
+            update(conversation)
+            .where(conversation.c.number == call.n, conversation.c.version == version)
+            .values(fields=fields, version=version + 1)
+        )
+        if not done.rowcount:
+            raise Problem("changed", "Somebody has changed the card at the same moment.")
     await call.services.announce("contact", call.n)
     shown = await _card(call)
     return Reply(body=shown, version=shown.version)

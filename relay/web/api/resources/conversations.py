@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import orjson
 from pydantic import Field
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from relay.history.schema import conversation, conversation_label, draft, label, read_position
 from relay.web.api.operations import ByNumber, Call, Given, Items, Operation, Page, Reply, Shown
@@ -281,7 +281,14 @@ async def change_conversation(call: Call) -> Reply:
         version = version_of(row)
         if call.if_match is not None and call.if_match != version:
             raise Problem("changed", "Somebody has changed the conversation meanwhile.", version=version)
-        await upsert(connection, conversation, {"number": n}, values | {"version": version + 1})
+        await upsert(connection, conversation, {"number": n}, {"version": version}, keep=True)
+        done = await connection.execute(
+            update(conversation)
+            .where(conversation.c.number == n, conversation.c.version == version)
+            .values(**values, version=version + 1)
+        )
+        if not done.rowcount:
+            raise Problem("changed", "Somebody has changed the conversation at the same moment.")
         if change.labels is not None:
             await connection.execute(delete(conversation_label).where(conversation_label.c.conversation == n))
             for name in sorted({one.strip() for one in change.labels} - {""}):

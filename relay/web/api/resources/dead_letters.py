@@ -10,6 +10,7 @@ from pydantic import Field
 
 from relay.contract.model import State
 from relay.observe.tracing import ATTEMPTS
+from relay.routing.routes import may_be_sent_to
 from relay.store.records import DeliveryRecord, MessageRecord
 from relay.store.store import Store
 from relay.web.api.operations import Call, Given, Items, Operation, Page, Shown
@@ -18,6 +19,7 @@ from relay.web.api.times import Moment, moment
 
 TAG = "dead letters"
 AT_ONCE = 1000
+COMMENT_ANSWERED = "It answers a comment that has been answered by now, and a comment is answered once."
 
 
 class DeadLetter(Shown):
@@ -75,6 +77,7 @@ class Done(Shown):
     done: bool
     new_id: str | None = Field(default=None, description="The delivery that it is sent again as.")
     destination: str | None = None
+    problem: str | None = Field(default=None, description="Why it was not done.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +118,7 @@ async def replay_dead_letters(call: Call) -> Items[Done]:
     body, services = call.body(ToReplay), call.services
     if body.to is not None and body.to not in services.accounts.by_name:
         raise one_invalid("/to", "There is no channel or desk of this name.")
-    done = []
-    for record in await _chosen(call, body):
-        new = await services.store.replay(record.id, body.to or "", by=call.who.name)
-        done.append(
-            Done(
-                id=record.id, done=new is not None, new_id=new[0] if new else None, destination=new[1] if new else None
-            )
-        )
+    done = [await _replay(call, record, body.to or "") for record in await _chosen(call, body)]
     services.wake_workers(sorted({d.destination for d in done if d.destination}))
     await services.people.audit.note(
         call.who.name,
@@ -131,6 +127,26 @@ async def replay_dead_letters(call: Call) -> Items[Done]:
         detail=f"{sum(d.done for d in done)} of {len(done)}" + (f" to {body.to}" if body.to else ""),
     )
     return Items[Done](items=done)
+
+
+async def _replay(call: Call, record: DeliveryRecord, to: str) -> Done:
+    services = call.services
+    message = await services.store.journal(record.id.rpartition("-")[0])
+    if message is None:
+        return Done(id=record.id, done=False, problem="There is no dead letter of this id.")
+    if to:
+        card = await services.store.contact(message.number) if message.number else None
+        channel = card.contact.channel if card is not None else ""
+        account, desks = services.accounts.by_name[to], services.accounts.desks_of.get(channel, ())
+        if not may_be_sent_to(message.kind, channel=channel, destination=to, is_desk=account.is_desk, desks=desks):
+            return Done(id=record.id, done=False, problem=f"It must not go to {to}: a stranger would read it.")
+    try:
+        new = await services.store.replay(record.id, to, by=call.who.name)
+    except ValueError:
+        return Done(id=record.id, done=False, problem=COMMENT_ANSWERED)
+    if new is None:
+        return Done(id=record.id, done=False, problem="Somebody else was quicker: it is no dead letter any more.")
+    return Done(id=record.id, done=True, new_id=new[0], destination=new[1])
 
 
 async def drop_dead_letters(call: Call) -> Items[Done]:

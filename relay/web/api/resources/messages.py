@@ -15,6 +15,7 @@ from relay.store.records import ContactCard, MessageRecord
 from relay.store.store import new_id
 from relay.web.api.operations import ById, ByNumber, Call, Given, Operation, Reply, Shown
 from relay.web.api.problems import Problem, one_invalid
+from relay.web.api.resources.dead_letters import COMMENT_ANSWERED
 from relay.web.api.resources.from_store import answer_delivery, message_shown
 from relay.web.api.resources.reading import note_shown
 from relay.web.api.resources.shapes import MessageShown
@@ -84,7 +85,7 @@ async def _answer(call: Call, card: ContactCard, new: NewMessage) -> MessageShow
         after=None if new.force else new.after,
     )
     desk = next(iter(services.accounts.panels_of(channel)), API_DESK)
-    taken = await services.intake.answer(desk, card, event, orjson.dumps(new.model_dump()))
+    taken = await services.intake.answers.accept(desk, event, card, orjson.dumps(new.model_dump()))
     if taken.what == "refused":
         raise Problem("refused", taken.text)
     if taken.what == "overtaken":
@@ -164,7 +165,10 @@ async def retry_message(call: Call) -> MessageShown:
         raise Problem("conflict", "This message has not failed, or somebody has sent it again already.")
     woken = []
     for one in failed:
-        new = await services.store.replay(one.id, "", by=call.who.name)
+        try:
+            new = await services.store.replay(one.id, "", by=call.who.name)
+        except ValueError:
+            raise Problem("conflict", COMMENT_ANSWERED) from None
         if new is not None:
             woken.append(new[1])
     if not woken:
