@@ -56,6 +56,7 @@ class Database:
         else:
             self._writer = self._readers = create_async_engine(
                 url,
+                hide_parameters=True,
                 pool_size=8,
                 max_overflow=4,
                 pool_pre_ping=True,
@@ -143,6 +144,7 @@ class Database:
 def _sqlite_engine(url: str, *, writes: bool) -> AsyncEngine:
     engine = create_async_engine(
         url,
+        hide_parameters=True,
         pool_size=1 if writes else READERS,
         max_overflow=0,
         pool_timeout=30,

@@ -89,6 +89,7 @@ conversation = Table(
     # what people decided
     Column("assignee", String(64)),
     Column("snoozed_until", BigInteger),
+    Column("snoozed_at", BigInteger),
     Column("closed_by", String(64)),
     Column("answered_by_hand", BigInteger),  # "no answer needed", at that time
     Column("fields", JSON),

@@ -68,6 +68,8 @@ RIGHTS: Final[Mapping[str, Right]] = {
     "delete_draft": _own(),
     "say_presence": _own(),
     "upload_file": _write(),
+    "follow_events": _read(),
+    "poll_events": _read(),
     # contacts
     "get_contact": _read(),
     "change_contact": _write(),

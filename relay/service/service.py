@@ -58,6 +58,7 @@ from relay.transport.sender import Sender
 from relay.web import application as webapp
 from relay.web.assets import assets
 from relay.web.behind_login import behind_login, needs_no_login
+from relay.web.feed.reader import FeedReader
 from relay.web.start_page import page_routes
 
 log = logging.getLogger("relay.service.service")
@@ -123,6 +124,7 @@ class Service:
         self.senders: dict[str, Sender] = {}
         self.sandboxes: dict[str, Sandbox] = {}
         self.address = ""
+        self.feed: FeedReader | None = None
         self.setup_address = ""  # where the first user is made, while there is none; a secret
         self.warnings: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -310,6 +312,8 @@ class Service:
             wake_workers=self.wake_workers,
             link_file=lambda a: media_path(self.keys, a.file_id, "panel", a.filename),
         )
+        self.feed = made.services.feed
+        self._spawn(self.feed.run(), "feed")
         if not needs_no_login(self.config) and (secret := await people.setup_link()):
             self.setup_address = f"{self.config.public_url or self.address}/setup/{secret}"
         return [*made.routes, *page_routes(self.accounts, self.sandboxes, self.texts, assets(), made.gate)]
@@ -446,6 +450,8 @@ class Service:
 
     async def stop(self) -> None:
         """Take nothing new, finish what is in flight, close everything. Uses up no try, loses nothing."""
+        if self.feed is not None:
+            self.feed.close("shutdown")  # streams would otherwise hold up everything that waits for requests to end
         beside = [t for t in self._tasks if t not in self._worker_tasks]
         await _cancel(beside)
         if self.workers:

@@ -727,9 +727,14 @@ class StoreMemory:
         await self._store.wire.call("DEL", self._key(key))
 
 
+def listen(store: Store, channel: str, hear: Callable[[str], None]) -> StorePipeline:
+    """A connection that calls `hear(payload)` for everything published to a channel of ours."""
+    return StorePipeline(connections.locator(store.where), timeout_s=3.0, subscribe=(store.key(channel), hear))
+
+
 def bell(store: Store, ring: Callable[[str], None]) -> StorePipeline:
     """A connection that calls `ring(destination)` whenever another process arms a lane."""
-    return StorePipeline(connections.locator(store.where), timeout_s=3.0, subscribe=(store.key("bell"), ring))
+    return listen(store, "bell", ring)
 
 
 def _triples(lanes: Sequence[LeasedLane]) -> list[str]:
@@ -737,7 +742,7 @@ def _triples(lanes: Sequence[LeasedLane]) -> list[str]:
 
 
 def _delivery_ids(message_id: str, m: dict[bytes, bytes]) -> list[str]:
-    """Of a message's deliveries. Before there was a number 0, which is kept in the message, they were numbered from 1."""
+    """Of a message's deliveries. Number 0 is kept in the message; before there was one, they were numbered from 1."""
     first = 0 if b"s" in m else 1
     return [f"{message_id}-{first + i}" for i in range(len(_text(m.get(b"d")).split()))]
 

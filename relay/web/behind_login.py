@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -22,11 +23,14 @@ from relay.web.api.cursors import Cursors
 from relay.web.api.docs_page import docs_routes
 from relay.web.api.idempotency import Idempotency
 from relay.web.api.limits import Limits
+from relay.web.api.resources.events import read_event
 from relay.web.api.services import Services
 from relay.web.api.serving import Api
 from relay.web.api.table import OPERATIONS
 from relay.web.assets import assets
 from relay.web.client_address import ClientAddresses
+from relay.web.feed.reader import FeedReader
+from relay.web.feed.streams import Streams
 from relay.web.login.gate import Gate
 from relay.web.login.pages import LoginPages
 from relay.web.panel.page import panel_routes
@@ -85,6 +89,8 @@ def behind_login(
         texts=texts,
         operations=OPERATIONS,
     )
+    services.feed = FeedReader(store, partial(read_event, services))
+    services.streams = Streams()
     api = Api(OPERATIONS, services)
     pages = LoginPages(gate, people, texts, keys)
     demo = needs_no_login(config)

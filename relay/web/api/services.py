@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ from relay.texts.templates import Templates
 from relay.web.api.cursors import Cursors
 from relay.web.api.idempotency import Idempotency
 from relay.web.api.limits import Limits
+from relay.web.feed.reader import FeedReader
+from relay.web.feed.streams import Streams
 
 if TYPE_CHECKING:
     from relay.web.api.operations import Operation
@@ -49,6 +51,8 @@ class Services:
     link_file: Callable[[Attachment], str]
     texts: Templates
     operations: Sequence[Operation]
+    feed: FeedReader = field(init=False)
+    streams: Streams = field(init=False)
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch."""
@@ -56,5 +60,4 @@ class Services:
 
     async def announce(self, kind: str, conversation: int, what: str = "") -> None:
         """Tell the pages, after the commit, what somebody has changed in the database. They read it anew."""
-        feed = self.store.key("feed")
-        await self.store.wire.call("XADD", feed, "*", "k", kind, "n", str(conversation), "m", what)
+        await self.store.feed.announce(kind, conversation, what)

@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.Column("comment_at", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("assignee", sa.String(length=64), nullable=True),
         sa.Column("snoozed_until", sa.BigInteger(), nullable=True),
+        sa.Column("snoozed_at", sa.BigInteger(), nullable=True),
         sa.Column("closed_by", sa.String(length=64), nullable=True),
         sa.Column("answered_by_hand", sa.BigInteger(), nullable=True),
         sa.Column("fields", sa.JSON(), nullable=True),

@@ -361,7 +361,14 @@ def _draft_of(call: Call, path: ByMode) -> Any:
 
 async def say_presence(call: Call) -> None:
     body = call.body(Presence)
-    said = {"conversation": body.conversation, "who": call.who.name, "does": body.does, "tag": secrets.token_hex(4)}
+    card = await known_contact(call, body.conversation)
+    said = {
+        "channel": card.contact.channel,
+        "conversation": body.conversation,
+        "who": call.who.name,
+        "does": body.does,
+        "tag": secrets.token_hex(4),
+    }
     await call.services.store.wire.call("PUBLISH", call.services.store.key("stage"), orjson.dumps(said))
 
 

@@ -20,6 +20,7 @@ from relay.web.api.resources.from_store import answer_delivery, message_shown
 from relay.web.api.resources.reading import note_shown
 from relay.web.api.resources.shapes import MessageShown
 from relay.web.api.resources.uploads import attachments
+from relay.web.api.services import Services
 
 TAG = "messages"
 API_DESK = "api"  # where an answer comes from when no desk of kind panel shows the channel
@@ -145,6 +146,13 @@ async def _note(call: Call, new: NewMessage) -> MessageShown:
             had = (await connection.execute(select(note).where(note.c.id == row["id"]))).one()
     await services.announce("note", call.n, had.id)
     return note_shown(had, services)
+
+
+async def note_of(services: Services, note_id: str) -> MessageShown | None:
+    """A note, or None where it is gone."""
+    async with services.database.read() as connection:
+        row = (await connection.execute(select(note).where(note.c.id == note_id))).first()
+    return note_shown(row, services) if row is not None else None
 
 
 async def get_message(call: Call) -> Traced:

@@ -49,8 +49,7 @@ class Reading:
 
     async def position(self) -> str:
         """The position in the feed that what is read now contains at least."""
-        rows = await self.services.store.wire.call("XREVRANGE", self.services.store.key("feed"), "+", "-", "COUNT", "1")
-        return rows[0][0].decode() if rows else "0-0"
+        return (await self.services.store.feed.bounds())[1]
 
     async def all(self) -> list[ConversationShown]:
         """Every conversation, the one with the latest activity first."""
