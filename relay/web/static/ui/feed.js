@@ -70,11 +70,11 @@ export function openFeed({ name, url, pollUrl, after = "", change, other = () =>
     for (let round = 0; round < 50; round += 1) {
       const response = await fetch(pollUrl(position), { cache: "no-store" });
       if (!response.ok) return anew();
-      const { items = [], next, resync: lost } = await response.json();
-      if (lost) return anew();
+      const { items = [], next } = await response.json();
       for (const item of items) {
+        if (item.name === "resync") return anew();
         if (item.id && !isAfter(item.id, position)) continue;
-        if (item.name === "change" || item.event === "change") change(item.data);
+        if (item.name === "change") change(item.data);
         if (item.id) position = item.id;
       }
       if (next && isAfter(next, position)) position = next;

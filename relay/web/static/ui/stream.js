@@ -71,10 +71,9 @@ export function openStream({ url, pollUrl, after = "", event, state = () => {}, 
     const response = await fetch(/** @type {any} */ (pollUrl)(position), { signal: current.signal, cache: "no-store" });
     if (response.status === 401 && expired) return void (await expired());
     if (!response.ok) throw new Refused(Number(response.headers.get("Retry-After")));
-    const { items, next, resync } = await response.json();
+    const { items, next } = await response.json();
     state("live");
     failures = 0;
-    if (resync) take({ name: "resync", id: next ?? "", data: { why: resync } });
     for (const item of items ?? []) take(item);
     if (next) position = next;
   }
