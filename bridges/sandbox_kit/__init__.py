@@ -32,6 +32,8 @@ Routes that come with the kit, all relative, so that an application works under 
 `GET  _sandbox/static/<file>`       files of `bridges/sandbox_kit/page` and of `page_dir` (which must hold `page.js`;
                                     it imports `./kit.js`; `page.css` is optional)
 `GET  _sandbox/events`              server-sent events: `{"kind": "message", "data": {...}}`; `resync` = read the state
+`GET  _sandbox/live`                the same over a WebSocket, for pages: it is none of a browser's six connections
+`POST _sandbox/presets/<name>`      make one of the `presets`; `none` ends it
 `GET  _sandbox/state`               your `state(for_page)` as JSON; `?for=page` leaves out what only tests want to see
 `GET  _sandbox/switches`            {"values": {...}, "fields": [...]}; POST a JSON object to change some of them
 `POST _sandbox/reset`               back to the beginning: switches, ids, hook log, and your `reset()`
@@ -59,7 +61,7 @@ from bridges.sandbox_kit.events import EventHub
 from bridges.sandbox_kit.hooks import RETRY_PAUSES_S, HookAnswer, HookCall, HookFile, HookSender
 from bridges.sandbox_kit.ids import Ids
 from bridges.sandbox_kit.kit import PAGE_HEADERS, SandboxKit
-from bridges.sandbox_kit.models import ActionError, ActionModel, SandboxSwitches
+from bridges.sandbox_kit.models import ActionError, ActionModel, Preset, SandboxSwitches
 
 __all__ = [
     "PAGE_HEADERS",
@@ -72,6 +74,7 @@ __all__ = [
     "HookFile",
     "HookSender",
     "Ids",
+    "Preset",
     "SandboxKit",
     "SandboxSwitches",
     "dumps",

@@ -39,7 +39,7 @@ class SandboxOptions:
 
     `base_url` is where the sandbox itself is reached (no trailing slash), `hooks` the relay's hook addresses by tail
     (`{"": "http://.../hooks/sales"}`); empty when it stands alone. `settings` are the account's settings: its tokens
-    and keys are what the sandbox accepts. `seed` makes ids and codes deterministic.
+    and keys are what the sandbox accepts. `seed` makes ids and codes deterministic. `locale` is its page's language.
 
     What a sandbox may do to others is decided by whoever starts it: it fetches files through `fetch` alone (None: it
     fetches none), and posts hooks to `hooks` and what `posts_to` allows besides. `hosts` are the names under which it
@@ -51,6 +51,7 @@ class SandboxOptions:
     settings: BridgeSettings
     hooks: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
+    locale: str = "en"
     fetch: FetchFile | None = None
     posts_to: Callable[[str], bool] = nowhere
     hosts: frozenset[str] = frozenset()

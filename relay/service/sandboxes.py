@@ -34,7 +34,7 @@ def fetching(fetcher: Fetcher) -> FetchFile:
 
 
 def mounted(
-    accounts: Accounts, spool: Path, origin: str, public_url: str, timeout_s: float
+    accounts: Accounts, spool: Path, origin: str, public_url: str, *, timeout_s: float, locale: str
 ) -> tuple[dict[str, Sandbox], Fetcher]:
     """The sandboxes of a deployment by account, and the fetcher they share, which the caller closes.
 
@@ -43,10 +43,12 @@ def mounted(
     fetcher = Fetcher(spool, allow_private=[*addresses_of(accounts, origin), f"{origin}/media"], timeout_s=timeout_s)
     fetch = fetching(fetcher)
     host = urlsplit(public_url).hostname or ""
-    return {a.name: _sandbox(a, fetch, host) for a in accounts.by_name.values() if a.settings.sandboxed}, fetcher
+    return {
+        a.name: _sandbox(a, fetch, host, locale) for a in accounts.by_name.values() if a.settings.sandboxed
+    }, fetcher
 
 
-def _sandbox(account: Account, fetch: FetchFile, public_host: str) -> Sandbox:
+def _sandbox(account: Account, fetch: FetchFile, public_host: str, locale: str) -> Sandbox:
     return account.bridge.sandbox(
         SandboxOptions(
             name=account.name,
@@ -56,5 +58,6 @@ def _sandbox(account: Account, fetch: FetchFile, public_host: str) -> Sandbox:
             fetch=fetch,
             hosts=frozenset({public_host} - {""}),
             framed=True,
+            locale=locale,
         )
     )

@@ -66,6 +66,7 @@ from relay.transport.file_parts import file_opener
 from relay.transport.names import Names
 from relay.transport.sender import Sender
 from relay.web import application as webapp
+from relay.web.assets import assets
 from relay.web.behind_login import behind_login, needs_no_login
 from relay.web.feed.reader import FeedReader
 from relay.web.start_page import page_routes
@@ -273,7 +274,12 @@ class Service:
             trusted_proxies=config.trusted_proxies,
         )
         self.sandboxes, fetcher = mounted(
-            self.accounts, self.spool.folder, origin, config.base_url, config.media.fetch_timeout
+            self.accounts,
+            self.spool.folder,
+            origin,
+            config.base_url,
+            timeout_s=config.media.fetch_timeout,
+            locale=config.locale,
         )
         self._stack.push_async_callback(fetcher.close)
         metrics_token: str | None = None
@@ -283,7 +289,6 @@ class Service:
             hooks=self.hooks,
             routes=[
                 *media_routes(self.media, self.keys, max_age_s=int(config.media.links)),
-                *page_routes(self.accounts, self.sandboxes, self.texts, self.readiness),
                 *await self._behind_login(),
             ],
             readiness=self.readiness,
@@ -332,7 +337,7 @@ class Service:
         self.background.keep("feed", self.feed.run)
         if not needs_no_login(self.config) and (secret := await people.setup_link()):
             self.setup_address = f"{self.config.public_url or self.address}/setup/{secret}"
-        return made.routes
+        return [*made.routes, *page_routes(self.accounts, self.sandboxes, self.texts, assets(), made.gate)]
 
     async def _doctor(self) -> dict[str, list[Check]]:
         """What `relay doctor` would find, asked by this process."""

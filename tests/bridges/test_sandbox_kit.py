@@ -13,7 +13,16 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import Field
 
-from bridges.sandbox_kit import ActionError, ActionModel, HookCall, HookFile, Ids, SandboxKit, SandboxSwitches
+from bridges.sandbox_kit import (
+    ActionError,
+    ActionModel,
+    HookCall,
+    HookFile,
+    Ids,
+    Preset,
+    SandboxKit,
+    SandboxSwitches,
+)
 from relay.contract import BridgeSettings, SandboxOptions
 
 
@@ -42,6 +51,10 @@ class Far:
             switches=Switches(),
             state=lambda for_page: {"said": self.said, "page": for_page},
             reset=self.said.clear,
+            presets=[
+                Preset(name="down", title="Down for a moment", text="", switches={"failing": 5}, for_s=0.1),
+                Preset(name="unpaid", title="Not paid", text="", switches={"paid": False}),
+            ],
         )
         self.kit.action("write", Write, self.write)
 
@@ -307,3 +320,29 @@ def test_the_same_seed_gives_the_same_identifiers():
     one.restart()
     assert one.hex(40) == first[0]
     assert Ids(None).hex(40) != Ids(None).hex(40)
+
+
+async def test_a_preset_sets_its_switches_another_takes_its_place_and_one_with_an_end_ends(client, far):
+    assert (await client.post("/sandbox/far/_sandbox/presets/unpaid", json={})).status == 200
+    assert far.kit.switches.paid is False
+    await client.post("/sandbox/far/_sandbox/presets/down", json={})
+    assert (far.kit.switches.paid, far.kit.switches.failing) == (True, 5)
+    async with asyncio.timeout(5):
+        while far.kit.switches.failing:
+            await asyncio.sleep(0.01)
+    shown = await (await client.get("/sandbox/far/_sandbox/switches")).json()
+    assert shown["preset"] == "" and [p["name"] for p in shown["presets"]] == ["down", "unpaid"]
+    assert (await client.post("/sandbox/far/_sandbox/presets/nonsense", json={})).status == 404
+
+
+async def test_pages_hear_over_a_websocket_and_other_sites_do_not(client, far):
+    async with client.ws_connect("/sandbox/far/_sandbox/live") as socket:
+        assert (await socket.receive_json(timeout=5))["kind"] == "hello"
+        await far.write(Write(text="hi"))
+        assert await socket.receive_json(timeout=5) == {"kind": "said", "data": "hi"}
+        assert far.kit.hub.pages == 1
+    async with asyncio.timeout(5):
+        while far.kit.hub.pages:
+            await asyncio.sleep(0.01)
+    with pytest.raises(aiohttp.WSServerHandshakeError):
+        await client.ws_connect("/sandbox/far/_sandbox/live", origin="https://elsewhere.example")

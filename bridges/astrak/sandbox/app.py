@@ -26,6 +26,7 @@ from aiohttp import web
 from pydantic import Field
 
 from bridges.astrak.client import CALLBACK_SET, PASSWORD_MIN, USERNAME_MAX
+from bridges.astrak.sandbox.presets import PRESETS
 from bridges.astrak.settings import AstrakSettings
 from bridges.sandbox_kit import (
     ActionError,
@@ -192,6 +193,7 @@ class Messenger:
             title=f"Astrak · {options.name}",
             intro="You are the users of the messenger; the business account answers through the relay.",
             switches=Switches(),
+            presets=PRESETS,
             state=self.state,
             reset=self.reset,
             page_dir=Path(__file__).parent / "page",

@@ -36,6 +36,7 @@ from aiohttp import web
 
 from bridges.insta.sandbox import sample_files
 from bridges.insta.sandbox.models import (
+    PRESETS,
     NewCustomer,
     Open,
     Raw,
@@ -73,7 +74,7 @@ FILES_KEPT_BYTES = 96 * 1024 * 1024
 # The document's own sample account. Customers have fixed ids, so that they stay the same people after a restart.
 CHANNEL = {"id": "235", "user_id": "47367670531", "username": "getcourseru"}
 OTHER_CHANNEL = {"id": "236", "user_id": "50012345678", "username": "somebody.else"}
-BUSINESS_NAME = "Алина из Getloo"
+BUSINESS_NAMES = {"en": "Lake Tours", "ru": "Туры на озеро"}
 FIRST_CUSTOMERS = (("47367670001", "anna.travels", "Анна Кузнецова"), ("47367670002", "mike_torres", "Mike Torres"))
 PHONE = "79955069706"  # device.mdn in the document's reports
 NO_DATE = "2020-00-00T00:00:00+00:00"  # createdAt in the document's reports
@@ -115,6 +116,7 @@ class InstaSandbox:
             title=f"Instagram · {options.name}",
             intro="You are the customer. What you write here reaches the relay as the Insta API would bring it.",
             switches=Switches(),
+            presets=PRESETS,
             state=self.state,
             reset=self.begin,
             page_dir=Path(__file__).parent / "page",
@@ -156,7 +158,7 @@ class InstaSandbox:
     def state(self, for_page: bool) -> dict[str, Any]:
         shown = list(self.messages.values())
         shared = {
-            "account": {**self._channel(), "name": BUSINESS_NAME},
+            "account": {**self._channel(), "name": BUSINESS_NAMES[self.kit.options.locale]},
             "webhook": self.webhook,
             "customers": list(self.customers.values()),
             "messages": shown[-MESSAGES_ON_PAGE:] if for_page else shown,

@@ -23,6 +23,7 @@ from aiohttp import web
 from pydantic import Field
 
 from bridges.operator.client import ACTION
+from bridges.operator.sandbox.presets import PRESETS
 from bridges.operator.settings import OperatorSettings
 from bridges.sandbox_kit import (
     ActionError,
@@ -185,6 +186,7 @@ class Panel:
             title=f"Operator panel · {options.name}",
             intro="You are the operator. Users' messages arrive here by the Operator API.",
             switches=Switches(),
+            presets=PRESETS,
             state=self.state,
             reset=self.reset,
             page_dir=Path(__file__).parent / "page",

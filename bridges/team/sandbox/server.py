@@ -12,7 +12,7 @@ from aiohttp import web
 
 from bridges.sandbox_kit import SandboxKit, json_response
 from bridges.team.sandbox.answers import COOKIE, No, refusal, took
-from bridges.team.sandbox.switches import TeamSwitches
+from bridges.team.sandbox.switches import PRESETS, TeamSwitches
 from bridges.team.sandbox.world import OWNER_PHONE, PEOPLE, SECOND_GROUP, User, World
 from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, TeamSettings
 from relay.contract import SandboxOptions
@@ -37,6 +37,7 @@ class TeamServer:
             title=f"Team chat · {options.name}",
             intro="Play the colleagues: read what the relay posts, answer with #42 and your words.",
             switches=TeamSwitches(),
+            presets=PRESETS,
             page_dir=HERE / "page",
             state=state,
             reset=self.reset,
