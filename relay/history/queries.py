@@ -39,6 +39,7 @@ class ConversationRow:
     last: Row[Any] | None
     labels: tuple[str, ...] = ()
     unread: int | None = None  # for the reader asked about
+    open_comment_at: int = 0  # the newest comment that nobody has answered; 0: there is none
 
     @property
     def number(self) -> int:
@@ -284,15 +285,38 @@ async def _with_rest(connection: AsyncConnection, rows: Sequence[Row[Any]], read
     for one in (await connection.execute(query.order_by(conversation_label.c.label))).all():
         labels.setdefault(one.conversation, []).append(one.label)
     unread = await _unread(connection, numbers, reader) if reader else {}
+    comments = await _open_comments(connection, [r.number for r in rows if r.comment_at])
     return [
         ConversationRow(
             row=r,
             last=last.get(r.last_message),
             labels=tuple(labels.get(r.number, ())),
             unread=unread.get(r.number, 0) if reader else None,
+            open_comment_at=comments.get(r.number, 0),
         )
         for r in rows
     ]
+
+
+async def _open_comments(connection: AsyncConnection, numbers: Sequence[int]) -> dict[int, int]:
+    """When the newest comment without an answer came, of each conversation that has one. An answer that failed gives
+    the comment's one answer back."""
+    if not numbers:
+        return {}
+    m, d = message.c, delivery.c
+    failed = select(d.message).where(
+        d.conversation.in_(numbers), d.state == STATES.index("failed"), d.replayed_as == ""
+    )
+    answers = select(m.conversation, m.content).where(
+        m.conversation.in_(numbers), m.kind == "answer", m.id.not_in(failed)
+    )
+    answered = {(n, content.get("comment_id")) for n, content in (await connection.execute(answers)).all()}
+    comments = select(m.conversation, m.content, m.at).where(m.conversation.in_(numbers), m.kind == "comment")
+    newest: dict[int, int] = {}
+    for n, content, at in (await connection.execute(comments.order_by(m.at.desc()).limit(1_000))).all():
+        if (n, content.get("comment_id")) not in answered:
+            newest.setdefault(int(n), int(at))
+    return newest
 
 
 async def _unread(connection: AsyncConnection, numbers: Sequence[int], reader: str) -> dict[int, int]:

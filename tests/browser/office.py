@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -116,7 +117,7 @@ class Office:
         """JSON from an address of the relay. Raises urllib.error.HTTPError."""
         body = None if value is None else json.dumps(value).encode()
         sent = {"Content-Type": "application/json", **(headers or {})}
-        request = urllib.request.Request(self.url + path, body, sent, method=method)
+        request = urllib.request.Request(self.url + quote(path, safe="/?&=%#+:"), body, sent, method=method)
         with urllib.request.urlopen(request, timeout=15) as answer:
             text = answer.read()
         return json.loads(text) if text else None

@@ -95,7 +95,7 @@ class Reading:
             failed=row.failed,
             closed_by=row.closed_by if state == "closed" else None,
             reply_until=_until(row.direct_at, limits.reply_window_s),
-            comment_until=_until(row.comment_at, limits.comment_window_s) if row.comment_at > row.direct_at else None,
+            comment_until=_comment_until(found, limits.comment_window_s),
             held=held,
             first_seen=moment(row.first_at),
             fields=[CustomField(**f) for f in (row.fields or [])],
@@ -112,6 +112,13 @@ def _state(found: ConversationRow, now_ms: int) -> tuple[ConversationState, int]
 
 def _until(from_ms: int, window_s: float | None) -> datetime | None:
     return moment(from_ms + int(window_s * 1000)) if from_ms and window_s else None
+
+
+def _comment_until(found: ConversationRow, window_s: float | None) -> datetime | None:
+    """Until when a comment of theirs may be answered; a moment that has passed where the last one is answered."""
+    if found.open_comment_at:
+        return _until(found.open_comment_at, window_s)
+    return moment(found.row.comment_at)
 
 
 def _last(row: Row[Any]) -> LastMessage:

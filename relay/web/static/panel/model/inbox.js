@@ -12,6 +12,7 @@ const PAGE = 50;
 const MOST = 300;
 const SETTLE_MS = 2000;
 
+const version = signal(0); // moves when a row becomes known
 /** Every row this page knows, each in a signal of its own: a change draws one row anew. @type {Map<number, import("../../ui/lib.js").Signal<Row>>} */
 const known = new Map();
 
@@ -22,13 +23,16 @@ export const held = signal(/** @type {Set<number>} */ (new Set()));
 
 /** @param {number} number @returns {Row|undefined} */
 export const rowOf = (number) => known.get(number)?.value;
-/** @param {number} number */
-export const rowSignal = (number) => known.get(number);
+/** The row's signal; whoever asks for one that is not known yet is drawn again when it is. @param {number} number */
+export function rowSignal(number) {
+  const one = known.get(number);
+  if (!one) void version.value;
+  return one;
+}
 export const selectedRow = computed(() => {
   void version.value;
   return known.get(selected.value)?.value;
 });
-const version = signal(0); // moves when a row becomes known
 
 let asked = 0;
 let pointerInside = false;

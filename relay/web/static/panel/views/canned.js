@@ -9,7 +9,7 @@ export const canned = signal(null);
 
 export async function readCanned() {
   try {
-    const { items } = await ask("GET", "/canned-answers?limit=200");
+    const { items } = await ask("GET", "/canned-answers");
     canned.value = items;
   } catch {
     canned.value ??= [];
