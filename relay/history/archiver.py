@@ -166,11 +166,16 @@ class Archiver:
             return []
         query = select(message.c.id).where(message.c.id.in_([m.id for m in kept]))
         had = set((await connection.execute(query)).scalars())
-        new = [m for m in kept if m.id not in had]
+        new = sorted((m for m in kept if m.id not in had), key=lambda m: (m.at_ms, m.id))
         if new:
-            values = [rows.message_row(m, cards[m.number].contact.channel) for m in new]
+            used = select(message.c.row).where(message.c.at.in_({m.at_ms for m in new}))
+            places = rows.places([m.at_ms for m in new], set((await connection.execute(used)).scalars()))
+            values = [
+                {"row": place, **rows.message_row(m, cards[m.number].contact.channel)}
+                for m, place in zip(new, places, strict=True)
+            ]
             await self.database.upsert(connection, message, values, keys=("id",))
-        return sorted(new, key=lambda m: (m.at_ms, m.id))
+        return new
 
     async def _deliveries(self, connection: AsyncConnection, kept: Sequence[MessageRecord]) -> None:
         values = [rows.delivery_row(d, m) for m in kept for d in m.records]
