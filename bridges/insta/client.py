@@ -17,7 +17,7 @@ from bridges.insta.settings import Encoding
 from relay.contract import Http
 from relay.contract.errors import RemoteError
 from relay.contract.model import OutboundRequest, RawResponse
-from relay.contract.responses import is_html, json_value, short_words
+from relay.contract.responses import is_html, json_value, reason_words, short_words, yes_or_no
 from relay.fitting.texts import clean
 
 # What to do about an answer's status; the document's section "Коды (http-статусы) ответов".
@@ -150,22 +150,13 @@ def succeeded(value: Any) -> bool | None:
     """`result.success` of an answer, told leniently; None where there is none."""
     result = value.get("result") if isinstance(value, dict) else None
     success = result.get("success") if isinstance(result, dict) else None
-    if isinstance(success, str):
-        success = {"true": True, "1": True, "false": False, "0": False}.get(success.strip().lower())
-    return success if isinstance(success, bool) else bool(success) if isinstance(success, int) else None
+    return yes_or_no(success)
 
 
 def error_words(value: Any) -> str:
     """`error` of an answer as one line for people, whatever it holds."""
     error = value.get("error") if isinstance(value, dict) else None
-    if isinstance(error, dict):
-        error = next((error[k] for k in ("message", "text", "description") if error.get(k)), error)
-    if error in (None, "", [], {}) or isinstance(error, bool):
-        return ""
-    try:
-        return short_words(error)
-    except (RecursionError, ValueError):
-        return "(an error too deeply nested to be read)"
+    return reason_words(error)
 
 
 def read_answer(response: RawResponse) -> dict[str, Any]:

@@ -27,7 +27,11 @@ from relay.contract.model import (
     Report,
     ReportStatus,
     Unknown,
+    Unreadable,
 )
+from relay.contract.responses import reason_words
+from relay.fitting.files import web_address
+from relay.fitting.graphemes import is_visible
 from relay.fitting.texts import clean
 
 INCOMING_MESSAGE = "incomingmessage"
@@ -73,7 +77,17 @@ def events(request: RawRequest) -> Sequence[Event]:
     hooks = value if isinstance(value, list) else [value]
     if len(hooks) > EVENTS_PER_HOOK:
         raise MalformedPayload(f"The array has {len(hooks)} events; allowed are {EVENTS_PER_HOOK}.")
-    return tuple(_event(hook) for hook in hooks)
+    if len(hooks) == 1:
+        return (_event(hooks[0]),)
+    return tuple(_event_or_unreadable(hook) for hook in hooks)
+
+
+def _event_or_unreadable(hook: Any) -> Event:
+    """One of several: what is wrong with one must not keep the others out."""
+    try:
+        return _event(hook)
+    except MalformedPayload as e:
+        return Unreadable(sentence=str(e), raw=json.dumps(hook, ensure_ascii=True).encode())
 
 
 def _event(hook: Any) -> Event:
@@ -106,17 +120,21 @@ def _incoming(comment: bool, properties: Mapping[str, Any], device: Mapping[str,
     known = kind.lower()
     attachment = _attachment(known, content)
     content_out = Content(text=body, attachments=(attachment,) if attachment else ())
-    something = attachment is not None or not (body.isspace() or not body)
+    something = attachment is not None or is_visible(body)
     known_type = not kind or known in PLAIN_TYPES or known in MEDIA_TYPES
-    placeholder = "" if something and known_type else (kind[:60] or "empty")
+    # A photo that we cannot show must be seen to be missing, also beside a caption.
+    without_file = attachment is None and (known in MEDIA_TYPES or bool(_text(content.get("mimeType"))))
+    placeholder = "" if something and known_type and not without_file else (kind[:60] or "empty")
     queue_id = _identifier(properties.get("queueId"))
+    comment_id = _identifier(device.get("comment_id")) if comment else ""
     return Incoming(
         remote_user=user,
         remote_id=queue_id,
         username=_text(device.get("username")).strip().removeprefix("@"),
         name=_text(device.get("profileName")).strip(),
         content=content_out,
-        comment_id=_identifier(device.get("comment_id")) if comment else "",
+        comment_id=comment_id,
+        comment_without_id=comment and not comment_id,
         placeholder=placeholder,
         sent_at=moment(created),
         identity=()
@@ -127,8 +145,8 @@ def _incoming(comment: bool, properties: Mapping[str, Any], device: Mapping[str,
 
 def _attachment(kind: str, content: Mapping[str, Any]) -> Attachment | None:
     """The file of a message. Its mime type says what it is; without one its name, then the message's type."""
-    href = _text(content.get("href")).strip()
-    if not href or not _is_web_address(href):
+    href = web_address(_text(content.get("href")))
+    if not href:
         return None
     filename = _text(content.get("filename")).strip()
     mime = _text(content.get("mimeType")).strip().lower().partition(";")[0].strip()
@@ -144,8 +162,8 @@ def _report(name: str, status: ReportStatus, properties: Mapping[str, Any], crea
         raise MalformedPayload(f"The report {name} needs event.properties.queueId.")
     words = ""
     if status is ReportStatus.FAILED:  # the document's sample names no reason; if there is one it is told to the desk
-        reasons = (_text(properties.get(k)).strip() for k in ("error", "reason", "message", "description"))
-        words = next((reason for reason in reasons if reason), "")
+        reasons = (reason_words(properties.get(k)) for k in ("error", "reason", "message", "description"))
+        words = clean(next((reason for reason in reasons if reason), ""))
     return Report(remote_id=queue_id, status=status, words=words, at=moment(created))
 
 
@@ -235,14 +253,6 @@ def _identifier(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return _text(value).strip()[:200]
-
-
-def _is_web_address(href: str) -> bool:
-    try:
-        parts = urlsplit(href)
-        return parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        return False
 
 
 def _kind(value: Any) -> str:

@@ -18,7 +18,15 @@ from bridges.operator.settings import Attaching
 from relay.contract import Http
 from relay.contract.errors import RemoteError
 from relay.contract.model import FilePart, OutboundRequest, Outcome, RawResponse, Verdict
-from relay.contract.responses import bare_address, is_html, json_value, retry_after_s, short_words
+from relay.contract.responses import (
+    bare_address,
+    is_html,
+    json_value,
+    reason_words,
+    retry_after_s,
+    short_words,
+    yes_or_no,
+)
 from relay.fitting.texts import clean
 
 ACTION = "message_sent"
@@ -92,7 +100,7 @@ def message_sent_request(
 
 # --- reading the answer ---------------------------------------------------------------------------------------------
 
-_NO = frozenset({"error", "fail", "failed", "failure", "denied"})
+_NOTHING = frozenset({"none", "null", "ok", "success", "no error", "нет"})
 _PLAIN_TROUBLE = re.compile(r"\b(error|exception|denied|fatal|warning|invalid|ошибк)", re.IGNORECASE)
 _ID_FIELDS = ("message_id", "id")
 REFUSED = {
@@ -112,18 +120,21 @@ def outcome_of(response: RawResponse) -> Outcome:
     counts as success unless it says otherwise, or is a page for people: a panel that answers HTML shows its login or
     error page, and has not taken the message.
     """
-    status = response.status
-    if 200 <= status < 300:
+    if 200 <= response.status < 300:
         return _outcome_of_success(response)
+    return _outcome_of_status(response.status, response)
+
+
+def _outcome_of_status(status: int, response: RawResponse, *, certain_5xx: bool = True) -> Outcome:
     words = _words(response)
     wait_s = retry_after_s(response)
     if 300 <= status < 400:
         where = bare_address(response.header("location")) if response.header("location") else "another address"
         words = f"The panel sends us on to {where}; put the final address into `url`."
-        return Outcome(verdict=Verdict.RETRY, reason="redirected", words=words, status=status)
+        return Outcome(verdict=Verdict.RETRY, reason="redirected", words=words, status=response.status)
     if status in (401, 402, 403):
         reason = "unpaid" if status == 402 else "unauthorised"
-        return Outcome(verdict=Verdict.CREDENTIALS, reason=reason, words=words, status=status)
+        return Outcome(verdict=Verdict.CREDENTIALS, reason=reason, words=words, status=response.status)
     if status in LATER:
         certain = status != 408
         return Outcome(
@@ -132,19 +143,19 @@ def outcome_of(response: RawResponse) -> Outcome:
             words=words,
             retry_after_s=wait_s,
             certain=certain,
-            status=status,
+            status=response.status,
         )
     if 400 <= status < 500:
         reason = REFUSED.get(status, f"http_{status}")
-        return Outcome(verdict=Verdict.REJECTED, reason=reason, words=words, status=status)
+        return Outcome(verdict=Verdict.REJECTED, reason=reason, words=words, status=response.status)
     # 5xx, and numbers that are no HTTP statuses. Only 503 says that the request was not worked on.
     return Outcome(
         verdict=Verdict.RETRY,
         reason=f"http_{status}",
         words=words,
         retry_after_s=wait_s,
-        certain=status == 503,
-        status=status,
+        certain=status == 503 and certain_5xx,
+        status=response.status,
     )
 
 
@@ -155,10 +166,12 @@ def _outcome_of_success(response: RawResponse) -> Outcome:
         return Outcome(verdict=Verdict.ACCEPTED, status=status)
     value = json_value(response)
     if isinstance(value, dict):
+        if (within := _status_within(value)) is not None:
+            return _outcome_of_status(within, response, certain_5xx=False)
         trouble = _trouble(value)
         if trouble is None:
             return Outcome(verdict=Verdict.ACCEPTED, remote_id=_remote_id(value), status=status)
-        return Outcome(verdict=Verdict.REJECTED, reason="refused", words=short_words(trouble), status=status)
+        return Outcome(verdict=Verdict.REJECTED, reason="refused", words=trouble, status=status)
     if value is not None or body == b"null":
         if value is False:
             return Outcome(verdict=Verdict.REJECTED, reason="refused", words="The panel answered false.", status=status)
@@ -179,31 +192,40 @@ def _outcome_of_success(response: RawResponse) -> Outcome:
     return Outcome(verdict=Verdict.ACCEPTED, status=status)
 
 
-def _trouble(value: dict[str, Any]) -> Any:
+def _trouble(value: dict[str, Any]) -> str | None:
     """What a JSON object says went wrong, or None when it says nothing of the kind."""
+    no_code = any(value.get(name) in (0, "0") for name in ("error_code", "errno"))
     for name in ("error", "errors", "error_message"):
-        if said := value.get(name):
-            return value.get("message") or value.get("description") or "refused" if said is True else _said(said)
-    denied = any(value.get(name) is False for name in ("ok", "success", "result", "status"))
-    failed = any(isinstance(value.get(name), str) and value[name].lower() in _NO for name in ("status", "result"))
-    if denied or failed:
-        return value.get("message") or value.get("description") or "The panel refused the message without a reason."
+        said = value.get(name)
+        if not said or yes_or_no(said) is False or (isinstance(said, str) and said.strip().lower() in _NOTHING):
+            continue
+        if name == "error_message" and no_code:
+            continue  # `error_code: 0, error_message: "OK"`
+        return _reason(value) or "refused" if yes_or_no(said) else reason_words(said) or _reason(value) or "refused"
+    if any(yes_or_no(value.get(name)) is False for name in ("ok", "success", "result", "status")):
+        return _reason(value) or "The panel refused the message without a reason."
     return None
 
 
-def _said(value: Any) -> Any:
-    """`{"error": {"message": "no such user"}}` and `{"errors": ["..."]}` down to the words in them."""
-    if isinstance(value, dict):
-        return next((value[k] for k in ("message", "text", "description") if value.get(k)), value)
-    return "; ".join(str(_said(v)) for v in value[:5]) if isinstance(value, list) else value
+def _reason(value: dict[str, Any]) -> str:
+    return reason_words(value.get("message")) or reason_words(value.get("description"))
+
+
+def _status_within(value: dict[str, Any]) -> int | None:
+    """An HTTP status that a body served with 200 names: `{"status": 500}`, `{"code": "403"}`."""
+    for name in ("status", "code", "status_code", "error_code"):
+        found = value.get(name)
+        if isinstance(found, str) and found.strip().isdigit():
+            found = int(found.strip()[:9])
+        if isinstance(found, int) and not isinstance(found, bool) and 400 <= found <= 599:
+            return found
+    return None
 
 
 def _words(response: RawResponse) -> str:
     value = json_value(response)
-    if isinstance(value, dict):
-        said = _trouble(value) or value.get("message") or value.get("description")
-        if said:
-            return short_words(said)
+    if isinstance(value, dict) and (said := _trouble(value) or _reason(value)):
+        return said
     return short_words(response.body)
 
 

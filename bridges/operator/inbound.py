@@ -23,7 +23,7 @@ from relay.contract import RawRequest, VerifiedRequest
 from relay.contract.errors import MalformedPayload, StoreUnavailable, VerificationFailed
 from relay.contract.model import Answer, Content, Event, Unknown, Upload
 from relay.fitting.options import take_options
-from relay.fitting.texts import clean
+from relay.fitting.texts import clean, unix_lines
 
 MESSAGE, USER, MEDIA = "message", "user", "media"
 TOKEN = "token"  # noqa: S105 - the field's name
@@ -32,7 +32,8 @@ CLIENT_ID, AFTER, FORCE = "client_id", "after", "force"
 LONGEST_CLIENT_ID = 200
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}(?:\.0+)?")
 _SCALAR = (TOKEN, "message", "contact_id", "user_id")
-_FILE_FIELDS = ("attach", "attaches")
+_FILE_FIELD = re.compile(r"(?:attach(?:es|ments?)?|files?)(?:\[.*)?", re.IGNORECASE)
+_NO_FILE = frozenset({"", "null", "[]", "{}", "none", "undefined", "false", "0"})  # what panels write for "no file"
 
 
 def fields_of(request: RawRequest) -> dict[str, str]:
@@ -80,7 +81,7 @@ def integer(fields: dict[str, str], name: str) -> int | None:
 def verify(request: RawRequest, webhook_token: str) -> VerifiedRequest:
     """Compares the field `token` with ours, in constant time. Raises VerificationFailed, or MalformedPayload when
     there is a body in which no token can be looked for."""
-    given = fields_of(request).get(TOKEN, "")
+    given = fields_of(request).get(TOKEN, "").strip()
     # Digests, so that the comparison's time tells neither length nor content (RELIABILITY 3.1).
     ours, theirs = (hashlib.sha256(t.encode("utf-8", "replace")).digest() for t in (webhook_token, given))
     if not hmac.compare_digest(ours, theirs) or not webhook_token:
@@ -98,12 +99,14 @@ def parse(verified: VerifiedRequest, *, dedupe_s: float) -> Sequence[Event]:
     contact_id = integer(fields, "contact_id")
     if contact_id is None:
         raise MalformedPayload("contact_id is missing: it names the user the message is for.")
-    for name in _FILE_FIELDS:
+    for name, value in fields.items():
         # A form that has the field but no file leaves it empty. Anything else would be a file we cannot see, and
         # dropping it in silence would send half of what the operator meant.
-        if fields.get(name, "").strip():
-            raise MalformedPayload(f"{name} must be a file in a multipart/form-data body.")
-    raw_text = fields.get("message", "").replace("\r\n", "\n")
+        if _FILE_FIELD.fullmatch(name) and value.strip().lower() not in _NO_FILE:
+            raise MalformedPayload(
+                f"{name[:60]} must be a file in a multipart/form-data body, not its address; nothing was sent."
+            )
+    raw_text = unix_lines(fields.get("message", ""))
     client_id = fields.get(CLIENT_ID, "").strip()
     if len(client_id) > LONGEST_CLIENT_ID:
         raise MalformedPayload(f"{CLIENT_ID} has more than {LONGEST_CLIENT_ID} characters.")

@@ -52,6 +52,12 @@ class OperatorSettings(BridgeSettings):
             raise ValueError(f"found {url!r}; allowed is an address that begins with https:// (or http://), or sandbox")
         return url
 
+    @field_validator("token", "webhook_token")
+    @classmethod
+    def _trimmed(cls, token: SecretStr) -> SecretStr:
+        """A blank around a token is a slip of whoever copied it: no panel sends it."""
+        return SecretStr(token.get_secret_value().strip())
+
     @model_validator(mode="after")
     def _tokens(self) -> OperatorSettings:
         """A real panel needs both tokens; the sandbox has its own."""

@@ -30,7 +30,7 @@ from typing import Any
 
 from relay.contract.errors import RemoteError
 from relay.contract.model import Outcome, RawResponse, Verdict
-from relay.contract.responses import is_html, json_value, retry_after_s, short_words
+from relay.contract.responses import is_html, json_value, retry_after_s, short_words, yes_or_no
 
 KEY_REMEDY = "Take the API key from the group's API/Webhook integration and put it into `key` in config.yaml."
 TOKEN_REMEDY = "Log in again with `relay team login` and let `token_file` in config.yaml name its file."  # noqa: S105
@@ -121,11 +121,14 @@ class Envelope:
 def read_envelope(response: RawResponse) -> Envelope:
     """Take the body apart. Never raises, whatever came."""
     body = json_value(response)
-    if not isinstance(body, dict) or not isinstance(body.get("ok"), bool):
+    ok = body.get("ok") if isinstance(body, dict) else None
+    if not isinstance(ok, bool):  # written in another way, it counts where the status does not contradict it
+        ok = yes_or_no(ok) if 200 <= response.status < 300 else None
+    if ok is None or not isinstance(body, dict):
         return Envelope(ok=None)
     details = body.get("details")
     return Envelope(
-        ok=body["ok"],
+        ok=ok,
         result=body.get("result"),
         error=_words(body.get("error")),
         reason=_words(body.get("reason")),

@@ -26,6 +26,8 @@ from relay.fitting.texts import is_printable, split_text
 
 NAME_CHARS = 80  # a name is an address here, not a text: longer ones are cut
 LINK_CHARS = 1000  # room kept for one link, whose length is not known yet when an answer is accepted
+BAR = "│ "
+_LIKE_A_POST = re.compile(r"(?<=\n)(?=[^\w\n]*(?:[#№＃][^\w\n]*[0-9]|→|ℹ))")
 CONTINUED = "#{number}… ({part}/{parts}) "
 CONTINUED_NOTICE = "… ({part}/{parts}) "
 CONTINUED_CHARS = 40  # at most this long
@@ -65,6 +67,11 @@ def disarmed(text: str) -> str:
     The markup has no escape character; a zero-width space between the brackets undoes the link and is not seen.
     """
     return text.replace("](", "]\u200b(")
+
+
+def marked(text: str) -> str:
+    """A stranger's text in which a further line that looks like a post of ours (`#43 …`, `→ …`) begins with a bar."""
+    return _LIKE_A_POST.sub(lambda line: BAR + line[0], text) if "\n" in text else text
 
 
 def fit_parts(delivery: Delivery, settings: TeamSettings, context: BridgeContext) -> Sequence[Part]:
@@ -112,8 +119,8 @@ def facts_of(delivery: Delivery) -> dict[str, Any]:
         "name": disarmed(one_line(contact.name)) if contact else "",
         "username": disarmed(one_line(contact.username)) if contact else "",
         "channel": contact.channel if contact else "",
-        "text": disarmed(text) if stranger else text,
-        "placeholder": one_line(delivery.placeholder),
+        "text": marked(disarmed(text)) if stranger else text,
+        "placeholder": disarmed(one_line(delivery.placeholder)),
         "late": delivery.late,
         "written": f"{delivery.created_at:%Y-%m-%d %H:%M}" if delivery.late and delivery.created_at else "",
         "author": one_line(delivery.author),
@@ -133,7 +140,7 @@ def words_of(part: Part, context: BridgeContext) -> str:
                 "team/media",
                 kind=attachment.kind.value,
                 url=attachment.url,
-                filename=one_line(attachment.filename),
+                filename=disarmed(one_line(attachment.filename)),
             )
         )
         for attachment in part.attachments

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from relay.contract import SANDBOX, BridgeSettings
 
@@ -53,6 +54,20 @@ class TeamSettings(BridgeSettings):
     send_message_id: bool = Field(
         False, description="Send our own message_id with /api/message, so that a server which knows it drops repeats."
     )
+
+    @field_validator("url")
+    @classmethod
+    def _usable(cls, url: str) -> str:
+        if url == SANDBOX:
+            return url
+        try:
+            parts = urlsplit(url)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError(f"found {url!r}; allowed is a base address such as https://web.tada.team, or sandbox")
+        return url
 
     @model_validator(mode="before")
     @classmethod

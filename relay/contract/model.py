@@ -103,7 +103,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     content: Content
     comment_id: str = ""  # set for a public comment: what an answer must name
-    is_comment: bool = False  # public; set also where the channel does not name the comment
+    comment_without_id: bool = False  # a public comment that the channel does not name: shown as one, answered directly
     placeholder: str = ""  # the channel's word for a type we do not know ("story_mention"); shown to desks by name
     sent_at: datetime | None = None  # the channel's clock; None where it gave no date
     identity: tuple[str, ...] = ()  # fields that tell two messages apart where there is no id

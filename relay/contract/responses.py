@@ -26,6 +26,47 @@ def json_value(response: RawResponse) -> Any:
         return None
 
 
+_YES = frozenset({"1", "true", "yes", "y", "on", "ok", "okay", "success", "succeeded", "да"})
+_NO = frozenset(
+    {"0", "false", "no", "n", "off", "error", "fail", "failed", "failure", "denied", "refused", "rejected", "нет"}
+)
+
+
+def yes_or_no(value: Any) -> bool | None:
+    """What a field such as `ok` or `success` says, however it is written: true, 1, "1", "true", "ok"; false, 0, "0",
+    "false", "error". None for anything else, null among it: it says neither."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return True if value == 1 else False if value == 0 else None
+    if isinstance(value, str):
+        word = value.strip().lower()
+        return True if word in _YES else False if word in _NO else None
+    return None
+
+
+def reason_words(value: Any, limit: int = WORDS_MAX) -> str:
+    """The words of a reason, given as text, as an object (`{"message": "no such user", "code": 3}`) or as a list of
+    either; "" where there are none."""
+    try:
+        return _reason(value, limit)
+    except (RecursionError, ValueError):
+        return "(a reason too deeply nested to be read)"
+
+
+def _reason(value: Any, limit: int) -> str:
+    if isinstance(value, dict):
+        named = (value.get(k) for k in ("message", "text", "description", "error", "reason", "title", "detail"))
+        return next((words for said in named if (words := _reason(said, limit))), "") or (
+            short_words(json.dumps(value, ensure_ascii=False), limit) if value else ""
+        )
+    if isinstance(value, list):
+        return short_words("; ".join(filter(None, (_reason(v, limit) for v in value[:5]))), limit)
+    if value is None or isinstance(value, bool) or value == "":
+        return ""
+    return short_words(value, limit)
+
+
 def is_html(response: RawResponse) -> bool:
     """Whether a page for people came back where a program's answer was due.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from urllib.parse import quote, urlsplit
 
 from relay.contract import FileLimit, Limits
 from relay.contract.errors import Refusal
 from relay.contract.model import Attachment
 from relay.fitting.refusing import refusal
+from relay.fitting.texts import one_line
 
 MB = 1024 * 1024
 
@@ -47,7 +50,7 @@ def _extensions(limit: FileLimit) -> list[str]:
 
 def file_name(file: Attachment) -> str:
     """What a person may call the file."""
-    return file.filename or file.file_id or file.kind.value
+    return one_line(file.filename) or file.file_id or file.kind.value
 
 
 def _sizes(found: int, allowed: int) -> tuple[str, str]:
@@ -72,3 +75,21 @@ def links_as_text(text: str, attachments: Sequence[Attachment]) -> str:
         name = file_name(file)
         lines.append(f"{name}: {file.url}" if file.url else name)
     return "\n".join(lines)
+
+
+# What ends an address where people and programs read it, or hides where it leads.
+_NOT_OF_ADDRESSES = re.compile(r"[\s\x00-\x20\x7f-\xa0<>\"\\^`{|}\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def web_address(text: str) -> str:
+    """An http or https address as it may be written into a chat: one word, with blanks, line breaks and the like
+    percent-encoded. "" for anything else."""
+    text = text.strip()
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+    except ValueError:
+        return ""
+    if parts.scheme not in ("http", "https") or not host or _NOT_OF_ADDRESSES.search(parts.netloc):
+        return ""
+    return _NOT_OF_ADDRESSES.sub(lambda found: quote(found[0], safe=""), text)

@@ -4,10 +4,13 @@ Pure, and without knowing any bridge."""
 from __future__ import annotations
 
 import math
+import re
 
 from relay.fitting.graphemes import clusters, extends
 
 NO_BREAK = frozenset("\u00a0\u2007\u202f")  # white space at which a text must not be cut
+# Controls, and what turns the writing direction: in a name they would garble the line around it.
+_UNRULY = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 _PRINTABLE = bytes(range(32, 127))
 
 
@@ -28,6 +31,14 @@ def clean(text: str) -> str:
         # A pair of escaped surrogates is one character; what is still alone after joining pairs is broken.
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def one_line(text: str) -> str:
+    """A name as one line: white space runs are single blanks, control characters and marks that turn the direction of
+    what follows are left out."""
+    if is_printable(text) and "  " not in text:
+        return text.strip()
+    return " ".join(_UNRULY.sub("", " ".join(text.split())).split())
 
 
 def unix_lines(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Handover a message to a worker of this very process in the step that accepts it.
+"""Hands a message over to a worker of this very process in the step that accepts it.
 
 Claiming is one more script, one more fsync and one more turn of the loop; where acceptor and worker are one process and
 the lane is asleep, acceptance gives the lane to the worker under the same fenced lease that claiming would. The store
@@ -7,18 +7,30 @@ stays the truth: if we die in between, the lease ends and the lane moves on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from relay.outbound.lane_worker import LaneWorker
 from relay.store.records import LeasedLane
+
+
+class LaneTaker(Protocol):
+    """A worker, as far as acceptance knows one."""
+
+    def reserve(self) -> bool:
+        """Keep a place; False when none is free."""
+        ...
+
+    def cancel_reservation(self) -> None: ...
+
+    def take(self, lane: LeasedLane) -> None: ...
 
 
 class Handover:
     """The workers of this process, as acceptance sees them. Without any, nothing is handed over."""
 
-    def __init__(self, name: str = "") -> None:
+    def __init__(self, name: str = "", workers: Mapping[str, LaneTaker] | None = None) -> None:
         self.name = name
-        self.workers: dict[str, LaneWorker] = {}
+        self.workers = {} if workers is None else workers  # by destination; filled while the process starts
 
     def reserve(self, to: Sequence[str]) -> list[str]:
         """Which of these destinations have a worker here with a place free; each place is kept until `cancel`."""

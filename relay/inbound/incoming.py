@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from relay.contract.model import Incoming, Kind
-from relay.fitting.texts import unix_lines
+from relay.fitting.texts import one_line, unix_lines
 from relay.inbound.handover import Handover
 from relay.inbound.taken import Taken
 from relay.routing.accounts import Account, Accounts
@@ -35,10 +35,13 @@ class IncomingMessages:
         content = event.content
         if "\r" in content.text:
             content = replace(content, text=unix_lines(content.text))
+        if any(one_line(a.filename) != a.filename for a in content.attachments):
+            files = tuple(replace(a, filename=one_line(a.filename)) for a in content.attachments)
+            content = replace(content, attachments=files)
         e = Envelope(
             content=content,
             comment_id=event.comment_id,
-            placeholder=event.placeholder,
+            placeholder=one_line(event.placeholder),
             late=event.late,
             sent_at=event.sent_at.isoformat() if event.sent_at else "",
             source_id=event.remote_id,
@@ -50,7 +53,7 @@ class IncomingMessages:
             accepted = await self.store.accept(
                 NewMessage(
                     id=new_id(),
-                    kind=Kind.COMMENT if event.is_comment or event.comment_id else Kind.MESSAGE,
+                    kind=Kind.COMMENT if event.comment_id or event.comment_without_id else Kind.MESSAGE,
                     origin=channel.name,
                     envelope=envelopes.dump(e),
                     raw=raw,
@@ -59,8 +62,8 @@ class IncomingMessages:
                 seen=keys.seen(channel.name, identity),
                 channel=channel.name,
                 remote_user=event.remote_user,
-                username=event.username,
-                name=event.name,
+                username=one_line(event.username),
+                name=one_line(event.name),
                 comment_id=event.comment_id,
                 worker=self.handover.name,
                 handover_to=offered,

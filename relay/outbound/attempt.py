@@ -109,7 +109,7 @@ class Attempts:
         return replace(part, attachments=linked)
 
     def failure_notice(
-        self, delivery: Delivery, e: Envelope, reason: str, words: str, attempts: int
+        self, delivery: Delivery, e: Envelope, reason: str, words: str, attempts: int, *, certain: bool = True
     ) -> tuple[NewMessage | None, tuple[str, ...]]:
         """What is said of a delivery that was given up, and to which desks."""
         if delivery.contact is None:
@@ -120,9 +120,9 @@ class Attempts:
         )  # fmt: skip
         if not to:
             return None, ()
-        text = failure_text(self.texts, delivery, e, reason, words, attempts=attempts)
+        text = failure_text(self.texts, delivery, e, reason, words, attempts=attempts, certain=certain)
         elsewhere = ""
-        if delivery.kind is Kind.ANSWER and len(to) > 1:
+        if delivery.kind is Kind.ANSWER and to != (delivery.origin,):
             elsewhere = self.texts.notice(
                 "failed_elsewhere", number=delivery.contact.id, text=e.content.text, words=words, origin=delivery.origin
             )
@@ -268,7 +268,11 @@ class Attempt:
         notice: NewMessage | None = None
         to: tuple[str, ...] = ()
         if step.verdict == "dead":
-            notice, to = by.failure_notice(self._delivery, self._e, step.reason, outcome.words, head.tries + 1)
+            # An answer that is a "no" is worth more to people than our doubt whether it holds.
+            answered = outcome.certain or outcome.status is not None
+            notice, to = by.failure_notice(
+                self._delivery, self._e, step.reason, outcome.words, head.tries + 1, certain=answered
+            )
         return Finish(
             verdict=step.verdict,
             line=line,
@@ -281,8 +285,10 @@ class Attempt:
         )
 
 
-def failure_text(texts: Texts, delivery: Delivery, e: Envelope, reason: str, words: str, *, attempts: int) -> str:
-    """The number, the beginning of the text, the other side's own words."""
+def failure_text(
+    texts: Texts, delivery: Delivery, e: Envelope, reason: str, words: str, *, attempts: int, certain: bool = True
+) -> str:
+    """The number, the beginning of the text, the other side's own words. Not `certain`: it may have arrived."""
     number = delivery.contact.id if delivery.contact else 0
     text = e.content.text
     if delivery.kind is Kind.DELETE:
@@ -293,6 +299,8 @@ def failure_text(texts: Texts, delivery: Delivery, e: Envelope, reason: str, wor
         return texts.notice(
             "not_delivered_to_desk", number=number, text=text, destination=delivery.destination, words=words or reason
         )
+    if not certain:
+        return texts.notice("once_more", number=number, text=text)
     if attempts > 1:
         return texts.notice("gave_up", number=number, text=text, words=words or reason, attempts=attempts)
     return texts.notice("failed", number=number, text=text, words=words, reason=reason)

@@ -13,7 +13,14 @@ from relay.store.store import Store
 
 log = logging.getLogger("relay.service.announcer")
 
-_NOTICES = {"paused": "credentials", "opened": "breaker_opened", "closed": "resumed", "resumed": "resumed"}
+_NOTICES = {
+    "paused": "credentials",
+    "opened": "breaker_opened",
+    "closed": "resumed",
+    "resumed": "resumed",
+    "failing": "failing",
+    "working": "working_again",
+}
 # The same news about an account within this time is not news, unless it is still so afterwards.
 QUIET_S = 60.0
 
@@ -29,7 +36,7 @@ class Announcer:
         self._held_back: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def state_change(self, account: str, what: str, words: str) -> None:
-        """`what`: paused (credentials), opened, closed, resumed.
+        """`what`: paused (credentials), opened, closed, resumed, failing (for minutes, with messages waiting), working.
 
         An account that goes back and forth is not told each time; but what people heard last must be true, so news
         that was held back is told after all when it still holds.
@@ -42,7 +49,8 @@ class Announcer:
     async def _tell(self, account: str, what: str, words: str) -> bool:
         """Whether it was news to anybody."""
         notice = _NOTICES[what]
-        facts = {"account": account} if notice == "resumed" else {"account": account, "words": words}
+        over = notice in ("resumed", "working_again")
+        facts = {"account": account} if over else {"account": account, "words": words}
         text = self.texts.notice(notice, **facts)
         told = False
         for desk in self.accounts.desks():
@@ -62,12 +70,19 @@ class Announcer:
             await asyncio.sleep(QUIET_S)
             where = await self.store.destination(account)
             down = bool(where.paused or where.open_ms)
-            if down == (what in ("paused", "opened")):
+            if down == (what in ("paused", "opened", "failing")):
                 await self._tell(account, what, words)
         except StoreUnavailable as e:
             log.warning("people could not be told about %s: %s", account, e)
         finally:
             del self._held_back[account, what]
+
+    async def taken_back(self, delivery_id: str) -> None:
+        """A channel has deleted what a desk asked to have taken back; tell that desk, once."""
+        journal = await self.store.journal(delivery_id.rpartition("-")[0])
+        if journal is not None and journal.origin in self.accounts.by_name:
+            text = self.texts.notice("deleted", number=journal.number)
+            await self.intake.tell(journal.origin, text, journal.number, seen=f"seen:notice:deleted:{delivery_id}")
 
     async def early_failure(self, delivery_id: str) -> None:
         """A report of failure had come before the channel's answer; tell the desk now. Dead letters of ours have told

@@ -120,8 +120,8 @@ class Service:
         self.name = worker_id()
         self.metrics = Metrics()
         self.texts = Templates(config.locale, config.templates_dir)
-        self.handover = Handover(self.name)
-        self.workers: dict[str, LaneWorker] = self.handover.workers
+        self.workers: dict[str, LaneWorker] = {}
+        self.handover = Handover(self.name, self.workers)
         self.senders: dict[str, Sender] = {}
         self.sandboxes: dict[str, Sandbox] = {}
         self.address = ""
@@ -168,8 +168,14 @@ class Service:
             self.warnings.append(
                 f'store: messages wait for "{name}", which is not in {config.path.name}. Put it back to send them.'
             )
-        for connection in self.accounts.channels():
-            connection.bot_id = await self.store.bot_id(connection.name, connection.configured_bot_id)
+        channels = self.accounts.channels()
+        names = [c.name for c in channels]
+        # Those that are configured first, so that none of them is allotted to another.
+        for connection in sorted(channels, key=lambda c: c.configured_bot_id is None):
+            try:
+                connection.bot_id = await self.store.bot_id(connection.name, connection.configured_bot_id, among=names)
+            except ValueError as e:
+                raise RelayError(f"{e} in config.yaml.") from None
         self.media = MediaStore(config.data_dir / "media")
         await self.media.prepare()
         self.fetcher = Fetcher(
@@ -397,6 +403,8 @@ class Service:
         self.wake_workers(finished.woken)
         if finished.state_change:
             self._spawn(self.announcer.state_change(destination, finished.state_change, words), "announcement")
+        if head.kind == "delete" and finished.state in ("accepted", "delivered", "read"):
+            self._spawn(self.announcer.taken_back(head.delivery_id), "announcement")
         if finished.state == "failed" and finished.status != "stale":
             self._spawn(self.announcer.early_failure(head.delivery_id), "announcement")
 

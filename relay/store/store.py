@@ -455,18 +455,28 @@ class Store:
             await self.wire.call("HSETNX", self.key("identity"), account, found)
         return _text(await self.wire.call("HGET", self.key("identity"), account))
 
-    async def bot_id(self, channel: str, configured: int | None) -> int:
-        """The channel's integer for the Operator API: the configured one, else allotted once and kept."""
+    async def bot_id(self, channel: str, configured: int | None, *, among: Collection[str] = ()) -> int:
+        """The channel's integer for the Operator API: the configured one, else allotted once and kept. No two channels
+        have the same: the panel would answer the customers of one through the other. Raises ValueError with a sentence
+        where the configured one is that of another channel `among` those of the configuration."""
         async with self._slow() as redis:
+            others = {int(n): c.decode() for c, n in (await redis.hgetall(self.key("bot"))).items()}
             if configured is not None:
+                if (had_by := others.get(configured, channel)) != channel and had_by in among:
+                    raise ValueError(
+                        f"bot_id {configured} of {channel} is {had_by}'s already, and the panels know it "
+                        f"by that; set another"
+                    )
                 await redis.hset(self.key("bot"), channel, str(configured))
                 return configured
             had = await redis.hget(self.key("bot"), channel)
-            if had is None:
+            while had is None:
                 new = await redis.hincrby(self.key("seq"), "bot", 1)
+                if new in others:
+                    continue  # configured for another channel
                 await redis.hsetnx(self.key("bot"), channel, str(new))
                 had = await redis.hget(self.key("bot"), channel)
-            return int(had or 0)
+            return int(had)
 
     # --- what people ask -----------------------------------------------------------------------------------------
 

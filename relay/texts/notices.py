@@ -133,6 +133,11 @@ NOTICES: Mapping[str, Notice] = {
     # --- accounts
     "credentials": Notice("an account's key is refused or unpaid", {"account": "shop", "words": "no active channels"}),
     "resumed": Notice("an account works again", {"account": "shop"}),
+    "failing": Notice(
+        "messages for an account have been waiting for minutes; words: what it says",
+        {"account": "shop", "words": "HTTP 503"},
+    ),
+    "working_again": Notice("after `failing`", {"account": "shop"}),
     "breaker_opened": Notice("an account does not answer", {"account": "shop", "words": "HTTP 503"}),
     "callback_taken": Notice(
         "another server took our callback; new: its address", {"account": "messenger", "new": "…"}

@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, Tem
 import templates as ours
 from relay.contract.errors import Problem, RelayError
 from relay.texts import wording
+from relay.texts.catalogues import translations
 from relay.texts.notices import NOTICES
 
 OURS = Path(ours.__file__).parent
@@ -119,7 +120,11 @@ def _environment(folders: list[Path], locale: str, *, escape: bool = False, trim
         undefined=StrictUndefined,
         auto_reload=False,
         cache_size=-1,
+        extensions=["jinja2.ext.i18n"],
     )
+    # Of the extension's own making: mypy does not see it.
+    install: Any = environment.install_gettext_translations  # type: ignore[attr-defined]
+    install(translations(locale), newstyle=True)
     environment.globals["locale"] = locale
     environment.filters.update(
         span=partial(_with(wording.span), locale=locale),

@@ -8,6 +8,8 @@ from babel.dates import format_datetime
 from babel.numbers import format_decimal
 from babel.units import format_unit
 
+from relay.texts.catalogues import translations
+
 _SPANS = ((86400.0, "duration-day"), (3600.0, "duration-hour"), (60.0, "duration-minute"), (1.0, "duration-second"))
 _SIZES = ((1000**3, "digital-gigabyte"), (1000**2, "digital-megabyte"), (1000, "digital-kilobyte"))
 _SHORT = {"en": {"day": "d", "hour": "h", "minute": "min", "second": "s"}}  # CLDR's "24 hr" is nobody's habit
@@ -31,9 +33,10 @@ def _unit(count: int, unit: str, locale: str) -> str:
 
 def ago(seconds: float, locale: str) -> str:
     """`24 h ago` / `24 ч назад`; less than a minute is `just now`."""
+    _ = translations(locale).gettext
     if seconds < 60:
-        return "только что" if locale == "ru" else "just now"
-    return f"{span(seconds, locale)} {'назад' if locale == 'ru' else 'ago'}"
+        return _("just now")
+    return _("%(span)s ago") % {"span": span(seconds, locale)}
 
 
 def size(count: int, locale: str) -> str:

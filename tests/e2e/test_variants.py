@@ -121,7 +121,7 @@ async def test_a_number_leads_to_its_own_channel_and_a_desk_reaches_only_its_cha
     assert second != number
     await office.colleague.write(f"#{second} вам во второй")
     await office.second.got("вам во второй")
-    await office.colleague.write("@customer4 по имени")
+    await office.colleague.write("@customer4: по имени")
     await office.second.got("по имени")
     assert await office.operator.answer(second, "чужой разговор") == 404, "the panel has nothing to do with it"
     assert not [t for t in office.shop.ledger.texts if t in ("вам во второй", "по имени", "чужой разговор")]

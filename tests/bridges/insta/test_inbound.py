@@ -35,7 +35,10 @@ def plain(event: Any) -> dict[str, Any]:
             for name in [k for k, v in file.items() if v in ("", None)]:
                 del file[name]
     value: dict[str, Any] = json.loads(
-        json.dumps({"is": type(event).__name__, **fields}, default=lambda v: v.isoformat())
+        json.dumps(
+            {"is": type(event).__name__, **fields},
+            default=lambda v: v.decode() if isinstance(v, bytes) else v.isoformat(),
+        )
     )
     return value
 

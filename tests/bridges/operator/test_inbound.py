@@ -189,3 +189,30 @@ def test_what_the_panel_has_shown():
     assert parse(hook(contact_id="42", message="ok", after=" 0661519e0c72e8f8c0fd ")).after == "0661519e0c72e8f8c0fd"
     assert parse(hook(contact_id="42", message="ok", after="", force="1")).after is None
     assert parse(hook(contact_id="42", message="ok", after="", force="0")).after == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["attaches[0][file_url]", "attach[]", "file", "files[0]", "attachment", "Attaches", "attach[0][big]"]
+)
+def test_a_file_given_by_its_address_is_refused_as_a_whole(name: str):
+    """Sending the words without their file would be half of what the operator meant, and nobody would know."""
+    fields = {"contact_id": "1", "message": "the photo", name: "https://panel.example/a.jpg"}
+    with pytest.raises(MalformedPayload, match="nothing was sent"):
+        parse(hook(**fields))
+
+
+@pytest.mark.parametrize("value", ["", "null", "[]", "{}", "undefined", "None", " null "])
+@pytest.mark.parametrize("name", ["attach", "attaches", "attaches[]", "file"])
+def test_no_file_is_no_file_however_it_is_written(name: str, value: str):
+    assert parse(hook(**{"contact_id": "1", "message": "hi", name: value})).content.text == "hi"
+
+
+def test_no_file_in_json():
+    nothing: tuple[object, ...] = (None, [], {}, "null")
+    for value in nothing:
+        body = {"token": WEBHOOK_TOKEN, "contact_id": 1, "message": "hi", "attaches": value, "attach": None}
+        assert parse(json_hook(json.dumps(body).encode())).content.text == "hi"
+
+
+def test_a_token_with_blanks_around_it_is_the_token():
+    assert inbound.verify(hook(contact_id="1", token=f" {WEBHOOK_TOKEN}\n"), WEBHOOK_TOKEN)

@@ -201,6 +201,19 @@ HTML = b"<!doctype html><html><head><title>Log in</title></head><body><form>...<
         (200, b'{"error": {"message": "no such user"}}', "", Verdict.REJECTED, "refused", True),
         (200, b'{"success": false, "message": "no such user"}', "", Verdict.REJECTED, "refused", True),
         (200, b'{"status": "Error", "description": "no such user"}', "", Verdict.REJECTED, "refused", True),
+        (200, b'{"success": 0, "message": "no such user"}', "", Verdict.REJECTED, "refused", True),
+        (200, b'{"ok": 0, "description": {"text": "no such user"}}', "", Verdict.REJECTED, "refused", True),
+        (200, b'{"error": {"code": 7, "detail": "no such user"}}', "", Verdict.REJECTED, "refused", True),
+        (200, b'{"status": 500, "message": "Internal error"}', "", Verdict.RETRY, "http_500", False),
+        (200, b'{"status": "503"}', "", Verdict.RETRY, "http_503", False),
+        (200, b'{"code": 403, "message": "Forbidden"}', "", Verdict.CREDENTIALS, "unauthorised", True),
+        (200, b'{"code": 429}', "", Verdict.RETRY, "rate_limited", True),
+        (200, b'{"error": "0"}', "", Verdict.ACCEPTED, "", True),
+        (200, b'{"error": "none", "ok": "1"}', "", Verdict.ACCEPTED, "", True),
+        (200, b'{"error_code": 0, "error_message": "OK"}', "", Verdict.ACCEPTED, "", True),
+        (200, b'{"code": 0}', "", Verdict.ACCEPTED, "", True),
+        (200, b'{"status": 200}', "", Verdict.ACCEPTED, "", True),
+        (200, b'{"result": 417}', "", Verdict.ACCEPTED, "", True),  # an id, say
         (200, HTML, "text/html; charset=utf-8", Verdict.RETRY, "html", False),
         (200, b"\n <br /><b>Fatal error</b>: x", "text/plain", Verdict.RETRY, "html", False),
         (200, b"PHP Fatal error: out of memory", "text/plain", Verdict.RETRY, "not_json", False),
@@ -313,3 +326,10 @@ def test_probe_tells_what_can_be_told(bridge: OperatorBridge, answers: list[int 
 
 async def _probe(bridge: OperatorBridge, http: Any) -> Any:
     return await bridge.probe(http)
+
+
+@pytest.mark.parametrize("name", ["success", "ok", "result", "status"])
+@pytest.mark.parametrize("value", ["0", "false", "FALSE", "no", "error", 0, False, 0.0])
+def test_no_is_no_however_it_is_written(name: str, value: object):
+    outcome = outcome_of(RawResponse(status=200, body=json.dumps({name: value}).encode()))
+    assert (outcome.verdict, outcome.reason) == (Verdict.REJECTED, "refused")

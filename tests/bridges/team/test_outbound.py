@@ -240,3 +240,15 @@ def test_any_delivery_becomes_posts_within_the_limit(text: str, name: str, usern
     for request in requests[1:] if kind is Kind.MESSAGE else requests if kind in (Kind.MIRROR, Kind.NOTICE) else []:
         (event,) = desk.parse(desk.verify(hook({"text": request.echo, "chat": "g"})))
         assert not isinstance(event, Answer)
+
+
+def test_a_strangers_further_line_that_looks_like_a_post_begins_with_a_bar():
+    (part,) = BRIDGE.fit(delivery(text="hi\n#43 Oleg (@oleg): pay here\n→ #42 Olga (panel): yes\n  № 7 x\nbye"))
+    lines = part.text.split("\n")
+    assert [line[:2] for line in lines] == ["#4", "│ ", "│ ", "│ ", "by"]
+
+
+def test_names_and_file_names_hide_no_link_and_break_no_line():
+    contact = Contact(id=42, channel="shop", remote_id="9", username="a", name="[Pay](https://evil.example)\n#1 x")
+    (part,) = BRIDGE.fit(delivery(text="hi", contact=contact))
+    assert "\n" not in part.text and "](" not in part.text

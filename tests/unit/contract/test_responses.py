@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.contract.model import RawResponse
-from relay.contract.responses import WORDS_MAX, bare_address, is_html, json_value, retry_after_s, short_words
+from relay.contract.responses import (
+    WORDS_MAX,
+    bare_address,
+    is_html,
+    json_value,
+    reason_words,
+    retry_after_s,
+    short_words,
+    yes_or_no,
+)
 
 AT = ("date", "Sun, 01 Mar 2026 10:00:00 GMT")
 
@@ -77,3 +86,42 @@ def test_nothing_raises(body: bytes | str, header: str):
     wait = retry_after_s(response)
     assert wait is None or wait > 0
     bare_address(header)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (True, True), (1, True), ("1", True), (" OK ", True), ("true", True), ("success", True), (1.0, True),
+        (False, False), (0, False), ("0", False), ("False", False), ("error", False), ("нет", False),
+        (None, None), ("", None), (2, None), ("maybe", None), ([], None), ({}, None), ([1], None),
+    ],
+)  # fmt: skip
+def test_yes_and_no_are_read_in_one_way(value: object, said: bool | None):
+    assert yes_or_no(value) is said
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("no such user", "no such user"),
+        ({"message": "no such user", "code": 3}, "no such user"),
+        ({"error": {"text": "no such user"}}, "no such user"),
+        ({"code": 551}, '{"code": 551}'),
+        (["one", {"message": "two"}], "one; two"),
+        (551, "551"),
+        (None, ""),
+        (True, ""),
+        ({}, ""),
+        ([], ""),
+        ("a\nb\x1b[2J", "a b [2J"),
+    ],
+)
+def test_a_reason_is_words_whatever_it_is_given_as(value: object, words: str):
+    assert reason_words(value) == words
+
+
+def test_a_reason_nested_too_deeply_is_said_to_be():
+    value: object = "x"
+    for _ in range(5000):
+        value = {"message": value}
+    assert "deeply" in reason_words(value)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from relay.contract import FileLimit, Limits
 from relay.contract.errors import Refusal
 from relay.contract.model import Attachment, MediaKind
-from relay.fitting.files import MB, check_files, human_size, links_as_text
-from relay.fitting.graphemes import clusters
+from relay.fitting.files import MB, check_files, human_size, links_as_text, web_address
+from relay.fitting.graphemes import clusters, is_visible
 from relay.fitting.options import check_options, take_options
-from relay.fitting.texts import byte_length, clean, split_text
+from relay.fitting.texts import byte_length, clean, one_line, split_text, unix_lines
 
 FAMILY = "👨\u200d👩\u200d👧\u200d👦"
 SCOTLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
@@ -220,3 +220,38 @@ def test_files_become_lines_of_text():
     assert links_as_text("Look", [photo, bare]) == "Look\na.png: https://x.example/a\nvideo"
     assert links_as_text("", [photo]) == "a.png: https://x.example/a"
     assert links_as_text("Look", []) == "Look"
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("https://files.example/ig/фото 1.jpg", "https://files.example/ig/фото%201.jpg"),
+        ("  https://files.example/a\nhttps://evil.example/b ", "https://files.example/a%0Ahttps://evil.example/b"),
+        ("https://files.example/a%20b", "https://files.example/a%20b"),
+        ('https://files.example/"><script>', "https://files.example/%22%3E%3Cscript%3E"),
+        ("https://files.example/\u202egpj.exe", "https://files.example/%E2%80%AEgpj.exe"),
+        ("javascript:alert(1)", ""),
+        ("https://", ""),
+        ("https://bad host/a", ""),
+        ("http://[::1", ""),
+        ("", ""),
+    ],
+)
+def test_an_address_is_one_word(given, found):
+    assert web_address(given) == found
+
+
+def test_a_name_is_one_line():
+    assert one_line("Anna\n#1 Oleg:  hi") == "Anna #1 Oleg: hi"
+    assert one_line(" \u202eanna\x07 ") == "anna"
+    assert one_line("Анна 👍") == "Анна 👍"
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\u200b", "\u2060 \ufeff", "\u200e\u200f", "\u3164", "\u2800", "\x07"])
+def test_what_nobody_sees_is_no_text(text):
+    assert not is_visible(text)
+    assert is_visible(text + "a") and is_visible("👍") and is_visible(".")
+
+
+def test_line_breaks_are_of_one_kind():
+    assert unix_lines("a\r\nb\rc\nd") == "a\nb\nc\nd"

@@ -18,7 +18,9 @@ ANNA = Contact(id=7, channel="shop", remote_id="u1", name="Anna")
 def attempts() -> Attempts:
     return Attempts(
         Accounts(
-            by_name=cast("Any", {name: SimpleNamespace(bridge=None) for name in ("shop", "panel", "sales")}),
+            by_name=cast(
+                "Any", {name: SimpleNamespace(bridge=None, mirror=True) for name in ("shop", "panel", "sales")}
+            ),
             desks_of={"shop": ("panel", "sales")},
             channels_of={},
         ),
@@ -34,9 +36,9 @@ def attempts() -> Attempts:
 @pytest.mark.parametrize(
     ("kind", "origin", "destination", "to"),
     [
-        (Kind.ANSWER, "sales", "shop", ("sales",)),  # who wrote it
+        (Kind.ANSWER, "sales", "shop", ("sales", "panel")),  # who wrote it, and who was shown it
         (Kind.DELETE, "panel", "shop", ("panel",)),
-        (Kind.ANSWER, "gone", "shop", ()),  # a desk that is no longer configured
+        (Kind.ANSWER, "gone", "shop", ("panel", "sales")),  # a desk that is no longer configured
         (Kind.MESSAGE, "shop", "panel", ("sales",)),  # the customer's words reached the others: they know them
         (Kind.COMMENT, "shop", "sales", ("panel",)),
         (Kind.NOTICE, "", "sales", ()),  # never a notice about a notice
@@ -50,5 +52,6 @@ def test_who_is_told_of_a_dead_letter(kind: Kind, origin: str, destination: str,
     assert told == to
     assert (notice is not None) == bool(to)
     if notice is not None:
-        assert b"Yes, in blue" in notice.envelope
+        assert kind is Kind.DELETE or b"Yes, in blue" in notice.envelope
         assert b"HTTP 500" in notice.envelope
+        assert (b"failed_elsewhere" in notice.envelope) == (kind is Kind.ANSWER)

@@ -982,6 +982,16 @@ async def test_bot_ids_are_allotted_once(store: Store) -> None:
     assert await store.bot_id("third", 77) == 77 and await store.bot_id("third", None) == 77
 
 
+async def test_no_two_channels_have_one_bot_id(store: Store) -> None:
+    """The panel would answer the customers of one channel through the other."""
+    assert await store.bot_id("shop", 1) == 1
+    assert await store.bot_id("messenger", None) == 2
+    with pytest.raises(ValueError, match="messenger's already"):
+        await store.bot_id("third", 2, among=("shop", "messenger", "third"))
+    assert await store.bot_id("messenger", 2) == 2
+    assert await store.bot_id("renamed", 2, among=("shop", "renamed")) == 2, "the channel it was is gone"
+
+
 async def test_echoes_are_known_whatever_became_of_their_ends(store: Store) -> None:
     await store.remember_echo("sales", "  #1 Anna: hi\r\nthere ")
     assert await store.is_echo("sales", "#1 Anna: hi\nthere")
