@@ -54,9 +54,13 @@ class Archiver:
         self._trimmed = 0.0
 
     async def run(self) -> None:
-        """For ever. Survives store and database."""
+        """For ever. Survives store and database, also a database that cannot be opened yet."""
+        opened = self.database.opened
         while True:
             try:
+                if not opened:
+                    await self.database.connect()
+                    opened = True
                 if not await self.store.try_lease(LEASE, self.holder, LEASE_S):
                     self.problem = ""
                     await asyncio.sleep(LEASE_S / 3)

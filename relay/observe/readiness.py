@@ -46,6 +46,7 @@ class Readiness:
         self.expects_workers = expects_workers
         self.name = name
         self.started = False
+        self.history_problem: Callable[[], str] = lambda: ""
         self._store_problem = "not asked yet"
         self._probed_at = 0.0
         self._stuck: list[str] = []
@@ -68,6 +69,11 @@ class Readiness:
                 found.append(f"No worker serves {', '.join(idle)}; start `relay worker`.")
         found += [f"Messages for {d} are due and nobody sends them." for d in self._stuck]
         return found
+
+    def warnings(self) -> list[str]:
+        """What people should know although messages go on flowing."""
+        problem = self.history_problem()
+        return [f"The history is behind: {problem}"] if problem else []
 
     async def watch(self) -> None:
         """For ever: probe, and say in the log when readiness changes."""

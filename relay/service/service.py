@@ -27,7 +27,7 @@ from relay.contract.errors import RelayError, StoreUnavailable
 from relay.contract.model import AccountWarning, Attachment, Outcome
 from relay.history.archived import ArchivedPosition
 from relay.history.archiver import Archiver
-from relay.history.database import Database, address
+from relay.history.database import Database, HistoryUnavailable, address
 from relay.inbound.contact_lookup import ContactLookup
 from relay.inbound.desk_commands import DeskCommands
 from relay.inbound.front import Front
@@ -303,7 +303,11 @@ class Service:
     async def _behind_login(self) -> Sequence[web.RouteDef]:
         """Log-in, API and pages for people; and the link with which the first of them sets it up."""
         self.database = Database(address("sqlite", self.config.data_dir))
-        await self.database.connect()
+        try:
+            await self.database.connect()
+        except HistoryUnavailable as e:
+            # Messages do not need it. The archiver goes on trying, and pages say so meanwhile.
+            log.error("%s", e)
         people = People(self.database, self.store, self.keys)
         made = behind_login(
             self.config,
@@ -324,10 +328,13 @@ class Service:
         self.archived = made.services.archived
         await self.archived.start()
         self.archiver = Archiver(self.store, self.database, holder=self.name)
-        self._spawn(self.archiver.run(), "archiver")
+        archiver = self.archiver
+        self.readiness.history_problem = lambda: archiver.problem
+        self._spawn(archiver.run(), "archiver")
         self._spawn(self.feed.run(), "feed")
-        if not needs_no_login(self.config) and (secret := await people.setup_link()):
-            self.setup_address = f"{self.config.public_url or self.address}/setup/{secret}"
+        with contextlib.suppress(HistoryUnavailable):
+            if not needs_no_login(self.config) and (secret := await people.setup_link()):
+                self.setup_address = f"{self.config.public_url or self.address}/setup/{secret}"
         return made.routes
 
     async def _doctor(self) -> dict[str, list[Check]]:
