@@ -1,29 +1,42 @@
 # make run    install once, then start the relay with config.yaml
 # make test   install once, then run all tests
-# make check  formatting, lint, types, generated pages
+# make check  formatting, lint, types, who imports whom, dead code, generated pages
+# make shell  a shell in which `relay ...` is found; without it, ./relay or .venv/bin/relay
 # See README.md. Another Python: make run PYTHON=python3.13
 
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := .venv/run.stamp
 DEV := .venv/dev.stamp
+FLOOR := 80
 MAKEFLAGS += --no-print-directory
 
-.PHONY: run test check format pages vendor faults mutants bench lock clean
+.PHONY: run shell test check coverage format pages vendor faults mutants bench lock clean
 .DEFAULT_GOAL := run
 
 run: $(RUN)
 	@$(BIN)/relay run
 
+shell: $(RUN)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $${SHELL:-sh}
+
+# On all cores: `make test ARGS='-n 0'` for one after the other.
 test: $(DEV)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: $(DEV)
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/vulture
 	@$(BIN)/python -m tests.pages --check
 	@$(BIN)/python requirements/vendor.py --check
+
+# How much of the code the tests run that need no process of their own; less than the floor is an error.
+coverage: $(DEV)
+	@$(BIN)/python -m pytest -n auto -q tests/unit tests/bridges tests/contract tests/regressions -m 'not browser' \
+	  --cov --cov-report=term --cov-fail-under=$(FLOOR) $(ARGS)
 
 format: $(DEV)
 	@$(BIN)/ruff format

@@ -74,14 +74,22 @@ def install(what):
     wanted = digest(what)
     if not (stamp.exists() and stamp.read_text() == wanted):
         print(f"Installing the pinned dependencies ({what}); this is done once ...", flush=True)
+        say("the dependencies of the relay, half a minute")
         pip("--require-hashes", "-r", str(ROOT / "requirements" / "run.txt"))
         if what == "dev":
+            say("the tools for tests and checks, another half minute")
             # One of these comes as source. It is built with the setuptools that run.txt has pinned, not the newest.
             pip("--require-hashes", "--no-build-isolation", "-r", str(ROOT / "requirements" / "dev.txt"))
+        say("the relay itself")
         pip("--no-deps", "--no-build-isolation", "-e", str(ROOT))
         if what == "dev":  # which holds all that `run` needs
             (VENV / "run.stamp").write_text(digest("run"))
     stamp.write_text(wanted)  # also when nothing changed: make goes by the time
+
+
+def say(what):
+    """A line a step: on a slow machine somebody waits here for a minute."""
+    print(f"  {what} ...", flush=True)
 
 
 def digest(what):
@@ -92,9 +100,18 @@ def digest(what):
 
 def pip(*arguments):
     """`pip install`, or the end."""
-    command = [str(BIN), "-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check", *arguments]
+    command = [
+        str(BIN),
+        "-m",
+        "pip",
+        "install",
+        *(["-q"] if sys.stderr.isatty() else ["-qq"]),
+        "--no-input",
+        "--disable-pip-version-check",
+        *arguments,
+    ]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
-        sys.exit("pip could not install the dependencies; its own words are above. Once mended, run make again.")
+        sys.exit("pip could not install the dependencies; its own words are above. Once that is fixed, run make again.")
 
 
 if __name__ == "__main__":

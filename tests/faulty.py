@@ -1,6 +1,6 @@
 """A proxy that cuts, delays, freezes and loses answers, in front of the store or of an outside system.
 
-RELIABILITY section 4 notes that such a proxy of a few lines was enough to find A1. It listens on TCP or a unix socket,
+PITFALLS 4 notes that such a proxy of a few lines was enough to find A1. It listens on TCP or a unix socket,
 forwards to either, and asks `Faults` for every piece that a client sends what to do with it. A piece is what one read
 gave: the relay writes one command, or one turn's commands, at once, so a piece never splits the command under test as
 long as that is alone in its turn.
@@ -216,7 +216,7 @@ Manner = Literal["slow_head", "endless", "huge", "bomb", "yes"]
 
 
 class FaultyReceiver:
-    """A receiving side whose answers are hostile (RELIABILITY experiment 23): a head at one byte a second, a body that
+    """A receiving side whose answers are hostile (PITFALLS experiment 23): a head at one byte a second, a body that
     never ends, one of a gigabyte, 50 KB that unpack to 50 MB. It reads each request whole before."""
 
     def __init__(self, manner: Manner = "yes", yes: bytes = b'{"ok":true}') -> None:

@@ -1,4 +1,4 @@
-"""Messages that no event told us of: written while we were away, or lost with a dropped poll (facts 3).
+"""Messages that no event told us of: written while we were away, or lost with a dropped poll (FACTS 3).
 
 The mark is the highest message id that a complete look at the dialogs has seen. Events never move it: an event that
 came says nothing about the one before it. A message that is found twice has the same id and is taken once.

@@ -1,6 +1,6 @@
 """The whole Astrak API v1.0, typed: pure builders of requests, one pure reader of answers, and a client of both.
 
-How the wire differs from the document (facts 3): everything is `application/x-www-form-urlencoded`, also where the
+How the wire differs from the document (FACTS 3): everything is `application/x-www-form-urlencoded`, also where the
 document shows JSON; `GET` methods carry their parameters in a form *body*, and we send them in the query as well;
 `users/check` is a GET in the document and a POST in the one client there is. Every answer is JSON with an integer
 `code`: below 0 it is an error whose text is in `response`.

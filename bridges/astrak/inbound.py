@@ -1,7 +1,7 @@
 """Events of the messenger, the same by callback and by polling: `{"type": ..., "event": {...}}`.
 
 Known types: `new_message` (the document's only sample) and `callback_deprecated`, of which the document says that it
-names the old and the new server, but not how (facts 3). The event may come as JSON, or as a form with `event` as JSON,
+names the old and the new server, but not how (FACTS 3). The event may come as JSON, or as a form with `event` as JSON,
 as `event[text]`, or flat.
 """
 

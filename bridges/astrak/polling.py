@@ -1,4 +1,4 @@
-"""Long polling: one event a poll, no offset, no acknowledgement (facts 3).
+"""Long polling: one event a poll, no offset, no acknowledgement (FACTS 3).
 
 An idle poll ends in a page of the platform (HTML, 503) or in our own time limit; both are normal, and we ask again. An
 event that was answered into a connection that had just been cut is lost to polling, so after every cut the dialogs are

@@ -1,6 +1,6 @@
 """The login of one account: kept over restarts, made anew when it dies, by one task at a time.
 
-No error says in so many words that a token is dead (codes are not documented, facts 3). So after any refusal the
+No error says in so many words that a token is dead (codes are not documented, FACTS 3). So after any refusal the
 messenger itself is asked, by `users/check`, whether the token is to blame.
 """
 

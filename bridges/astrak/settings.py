@@ -7,8 +7,9 @@ messenger: {kind: astrak, url: https://…, username: shop, password: ${ASTRAK_P
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -16,7 +17,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from relay.contract import SANDBOX, BridgeSettings
 
 SANDBOX_USERNAME = "shop"
-SANDBOX_PASSWORD = "sandbox-password"  # noqa: S105 - not a secret: the sandbox's own account, unless another is named
+SANDBOX_PASSWORD = "sandbox-password"  # noqa: S105 - a stand-in, see `BridgeSettings.stand_ins`
 
 
 class Receive(StrEnum):
@@ -29,6 +30,8 @@ class Receive(StrEnum):
 class AstrakSettings(BridgeSettings):
     """A business account in the Astrak messenger (Astrak API v1.0). `url` is the API's base address, or `sandbox`."""
 
+    stand_ins: ClassVar[Mapping[str, str]] = {"password": SANDBOX_PASSWORD}
+
     kind: Literal["astrak"] = "astrak"
     url: str = Field(description="Base address of the Astrak API, or `sandbox`.")
     username: str = Field(default="", description="Name of the business account.", max_length=200)
@@ -37,10 +40,13 @@ class AstrakSettings(BridgeSettings):
     bot_id: int | None = Field(
         default=None, description="How the Operator API names this channel; allotted if not set.", ge=1, lt=2**53
     )
-    # The document names no limit (facts 3); this is far below what any messenger is known to take.
+    # The document names no limit (FACTS 3); this is far below what any messenger is known to take.
     max_text: int = Field(
         default=1000, description="Longer texts become several messages, in characters.", ge=20, le=100_000
     )
+
+    def logins(self) -> Mapping[str, tuple[str, ...]]:
+        return {"username": (self.username,)}
 
     @field_validator("url")
     @classmethod

@@ -1,4 +1,4 @@
-"""What the Astrak messenger can carry, as data: text, and nothing else (facts 3)."""
+"""What the Astrak messenger can carry, as data: text, and nothing else (FACTS 3)."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class InstaBridge(Bridge[InstaSettings]):
         return self.settings.bot_id
 
     def verify(self, request: RawRequest) -> VerifiedRequest:
-        """Nothing is signed (facts 2): the secret in the path, which the core has checked, is all there is."""
+        """Nothing is signed (FACTS 2): the secret in the path, which the core has checked, is all there is."""
         return VerifiedRequest(request)
 
     def parse(self, verified: VerifiedRequest) -> Sequence[Event]:

@@ -106,7 +106,7 @@ def send_message_request(
     encoding: Encoding = Encoding.JSON,
 ) -> OutboundRequest:
     """sendMsg. `user_id` is the customer's id, or the id of the comment to answer. `file` and the optional fields are
-    left out where there is nothing to say: the document calls `file` required, yet comments take text only (facts 2).
+    left out where there is nothing to say: the document calls `file` required, yet comments take text only (FACTS 2).
     """
     fields: dict[str, Any] = {"username": username.removeprefix("@"), "user_id": user_id}
     fields |= {name: value for name, value in (("file", file), ("caption", caption)) if value}

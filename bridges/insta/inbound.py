@@ -1,6 +1,6 @@
 """What the Insta API tells us: its hooks as events. Pure.
 
-Source: the document's section "Входящие веб-хуки", and facts 2 for where its own samples break its rules: two are no
+Source: the document's section "Входящие веб-хуки", and FACTS 2 for where its own samples break its rules: two are no
 valid JSON (a comma before a closing brace), a video is typed `image`, reports carry `mdn` (a phone number) instead of
 `user_id` and the time `2020-00-00T00:00:00+00:00`. So everything is read leniently, reports are matched by `queueId`
 alone, and what a file is gets decided by its mime type.
@@ -79,7 +79,11 @@ def events(request: RawRequest) -> Sequence[Event]:
         raise MalformedPayload(f"The array has {len(hooks)} events; allowed are {EVENTS_PER_HOOK}.")
     if len(hooks) == 1:
         return (_event(hooks[0]),)
-    return tuple(_event_or_unreadable(hook) for hook in hooks)
+    found = tuple(_event_or_unreadable(hook) for hook in hooks)
+    bad = [event.sentence for event in found if isinstance(event, Unreadable)]
+    if bad and len(bad) == len(found):
+        raise MalformedPayload(f"None of the {len(bad)} events can be read. {bad[0]}")
+    return found
 
 
 def _event_or_unreadable(hook: Any) -> Event:
@@ -123,7 +127,7 @@ def _incoming(comment: bool, properties: Mapping[str, Any], device: Mapping[str,
     something = attachment is not None or is_visible(body)
     known_type = not kind or known in PLAIN_TYPES or known in MEDIA_TYPES
     # A photo that we cannot show must be seen to be missing, also beside a caption.
-    without_file = attachment is None and (known in MEDIA_TYPES or bool(_text(content.get("mimeType"))))
+    without_file = attachment is None and known in MEDIA_TYPES
     placeholder = "" if something and known_type and not without_file else (kind[:60] or "empty")
     queue_id = _identifier(properties.get("queueId"))
     comment_id = _identifier(device.get("comment_id")) if comment else ""

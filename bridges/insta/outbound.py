@@ -1,6 +1,6 @@
 """What goes to the Insta API: fitting a delivery into sendMsg requests, and reading the answers. Pure.
 
-Source: the document's section "sendMsg (POST)" and its table of statuses; facts 2 for bytes, and for an HTTP 200 that
+Source: the document's section "sendMsg (POST)" and its table of statuses; FACTS 2 for bytes, and for an HTTP 200 that
 says `success: false`.
 """
 

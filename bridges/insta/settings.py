@@ -8,20 +8,21 @@ shop: {kind: insta, url: https://api.getloo.ru/insta, token: ${INSTA_TOKEN}}
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from relay.contract import SANDBOX, BridgeSettings
 
-SANDBOX_TOKEN = "SNDBX-00000-INSTA-00000-00000"  # noqa: S105 - not a secret: what the sandbox takes when none is named
+SANDBOX_TOKEN = "SNDBX-00000-INSTA-00000-00000"  # noqa: S105 - a stand-in, see `BridgeSettings.stand_ins`
 _PATH_SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 class Encoding(StrEnum):
-    """How requests are encoded. The document's only sample is JSON; it does not say so in words (facts 2)."""
+    """How requests are encoded. The document's only sample is JSON; it does not say so in words (FACTS 2)."""
 
     JSON = "json"
     FORM = "form"
@@ -29,6 +30,8 @@ class Encoding(StrEnum):
 
 class InstaSettings(BridgeSettings):
     """One Instagram account behind the Insta API. `token` is part of every address, so it is a secret there too."""
+
+    stand_ins: ClassVar[Mapping[str, str]] = {"token": SANDBOX_TOKEN}
 
     kind: Literal["insta"] = "insta"
     url: str = Field(description="Address of the Insta API, https://api.getloo.ru/insta, or `sandbox`.")
@@ -38,6 +41,9 @@ class InstaSettings(BridgeSettings):
     )
     encoding: Encoding = Field(default=Encoding.JSON, description="How our requests are encoded.")
     reports: bool = Field(default=True, description="Whether delivery reports are believed; off: they are ignored.")
+
+    def logins(self) -> Mapping[str, tuple[str, ...]]:
+        return {"token": (self.token.get_secret_value(),)}
 
     @field_validator("url")
     @classmethod

@@ -48,7 +48,7 @@ AUDIO = FileLimit(
     ),
     extensions=frozenset(
         {"mp3", "aac", "m4a", "wav", "mp4"}
-    ),  # the document's "acc" is Meta's misprint of aac (facts 2)
+    ),  # the document's "acc" is Meta's misprint of aac (FACTS 2)
 )
 VIDEO = FileLimit(bytes=25 * MB, mimes=frozenset({"video/mp4", "video/x-m4v"}), extensions=frozenset({"mp4"}))
 
@@ -72,11 +72,11 @@ SPEC = BridgeSpec(
     },
     limits=Limits(
         text_chars=1000,
-        text_bytes=1000,  # the document says characters; the network underneath counts bytes (facts 2): both are kept
+        text_bytes=1000,  # the document says characters; the network underneath counts bytes (FACTS 2): both are kept
         options=13,
         option_chars=20,
         files={MediaKind.IMAGE: IMAGES, MediaKind.AUDIO: AUDIO, MediaKind.VIDEO: VIDEO},
-        # Not in the document, but in the network underneath (facts 2 and 5.1): later answers end in errorActionFail.
+        # Not in the document, but in the network underneath (FACTS 2.1): later answers end in errorActionFail.
         reply_window_s=24 * HOUR_S,
         comment_window_s=24 * HOUR_S,  # "По нему можно дать ответ в direct клиенту в течении 24 часов 1 раз"
     ),

@@ -116,7 +116,7 @@ LATER = {408: "timeout", 425: "too_early", 429: "rate_limited"}
 def outcome_of(response: RawResponse) -> Outcome:
     """What the panel's answer means. Never raises.
 
-    The document promises JSON and "standard HTTP response codes" and names neither bodies nor ids (facts 4). So a 2xx
+    The document promises JSON and "standard HTTP response codes" and names neither bodies nor ids (FACTS 4). So a 2xx
     counts as success unless it says otherwise, or is a page for people: a panel that answers HTML shows its login or
     error page, and has not taken the message.
     """

@@ -3,7 +3,8 @@
 The document's fields (Operator API, "Send message from control panel"): `user_id` is the *bot* that speaks, for us the
 channel; `contact_id` is the *user* spoken to, for us the contact. `token` proves the caller; it may come in a
 multipart or urlencoded form or in JSON. No field of the document identifies a message, so repeats are told by
-everything there is.
+everything there is
+(FACTS 4).
 
 A panel may send more: `client_id` (its own id of the message, then the only thing that makes a repeat), `author` (who
 wrote), `after` (the newest answer it has shown: when there is another by now, nothing is sent, and the reply is 412)
@@ -82,7 +83,7 @@ def verify(request: RawRequest, webhook_token: str) -> VerifiedRequest:
     """Compares the field `token` with ours, in constant time. Raises VerificationFailed, or MalformedPayload when
     there is a body in which no token can be looked for."""
     given = fields_of(request).get(TOKEN, "").strip()
-    # Digests, so that the comparison's time tells neither length nor content (RELIABILITY 3.1).
+    # Digests, so that the comparison's time tells neither length nor content (PITFALLS 3.1).
     ours, theirs = (hashlib.sha256(t.encode("utf-8", "replace")).digest() for t in (webhook_token, given))
     if not hmac.compare_digest(ours, theirs) or not webhook_token:
         raise VerificationFailed(f"The field {TOKEN} is {'wrong' if given else 'missing'}.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -12,11 +13,11 @@ from relay.contract import SANDBOX, BridgeSettings
 from relay.contract.durations import Duration
 
 BUILTIN = "builtin"
-SANDBOX_TOKEN = "sandbox"  # noqa: S105 - not a secret: both tokens of a sandboxed panel, unless the config names others
+SANDBOX_TOKEN = "sandbox-panel-token"  # noqa: S105 - a stand-in, see `BridgeSettings.stand_ins`
 
 
 class Attaching(StrEnum):
-    """How files go to the panel. The document does not say how `attaches` is encoded (facts 4)."""
+    """How files go to the panel. The document does not say how `attaches` is encoded (FACTS 4)."""
 
     BRACKETS = "brackets"  # attaches[0][file_url]=..., the way of PHP, the panel's likely language
     JSON = "json"  # one field `attaches` holding a JSON array
@@ -25,6 +26,8 @@ class Attaching(StrEnum):
 
 class OperatorSettings(BridgeSettings):
     """An operator panel (Operator API). `url` is its endpoint for our messages, or `sandbox`."""
+
+    stand_ins: ClassVar[Mapping[str, str]] = {"token": SANDBOX_TOKEN, "webhook_token": SANDBOX_TOKEN}
 
     kind: Literal["operator"] = "operator"
     url: str = Field(description="The panel's endpoint for messages, or `sandbox`.")
@@ -35,6 +38,12 @@ class OperatorSettings(BridgeSettings):
         default=5.0, description="Identical messages within this time are one; 0 turns it off.", ge=0, le=86400
     )
     mirror: bool = Field(default=True, description="Whether answers from other desks are shown here.")
+
+    def hook_guards(self) -> Mapping[str, tuple[str, ...]]:
+        return {"webhook_token": (self.webhook_token.get_secret_value(),)}
+
+    def logins(self) -> Mapping[str, tuple[str, ...]]:
+        return {"token": (self.token.get_secret_value(),)}
 
     @field_validator("url")
     @classmethod

@@ -25,8 +25,7 @@ SPEC = BridgeSpec(
         Feature.COMMENT: Support.FULL,
         Feature.OPTIONS: Support.FALLBACK,  # in a mirrored answer, as a line of text
     },
-    limits=Limits(),  # the document names none (facts 4)
+    limits=Limits(),  # the document names none (FACTS 4)
     hooks=("message", "user", "media"),
-    # Above every channel's own limit, so that a file which is too big for the channel is refused in words.
-    max_body=48 * 1024 * 1024,
+    takes_files=True,
 )

@@ -32,6 +32,8 @@ Routes that come with the kit, all relative, so that an application works under 
 `GET  _sandbox/static/<file>`       files of `bridges/sandbox_kit/page` and of `page_dir` (which must hold `page.js`;
                                     it imports `./kit.js`; `page.css` is optional)
 `GET  _sandbox/events`              server-sent events: `{"kind": "message", "data": {...}}`; `resync` = read the state
+`GET  _sandbox/live`                the same over a WebSocket, for pages: it is none of a browser's six connections
+`POST _sandbox/presets/<name>`      make one of the `presets`; `none` ends it
 `GET  _sandbox/state`               your `state(for_page)` as JSON; `?for=page` leaves out what only tests want to see
 `GET  _sandbox/switches`            {"values": {...}, "fields": [...]}; POST a JSON object to change some of them
 `POST _sandbox/reset`               back to the beginning: switches, ids, hook log, and your `reset()`
@@ -39,7 +41,11 @@ Routes that come with the kit, all relative, so that an application works under 
 `GET  _sandbox/hooks`               the log of hooks sent, newest last: what was answered, when the next try is
 ==================================  ==================================================================================
 
-Actions and switches take `Content-Type: application/json` only: another site's form cannot send that.
+Whatever changes something below `_sandbox/` takes `Content-Type: application/json` only: another site's form cannot
+send that. A request must call the sandbox by an address, `localhost` or a name it knows (`Host`): a stranger's name
+that was made to point here (DNS rebinding) is refused. No other site may show the page in a frame. What the sandbox is
+told to fetch it fetches through `options.fetch`, which is led into no network of ours; hooks go to `options.hooks` and
+to what `options.posts_to` allows, and nowhere else, whatever the API or an action is told.
 Hooks: `kit.hooks.send(HookCall(...))` goes on in the background, retried with growing pauses; hooks of the same `lane`
 go one after the other. `await kit.hooks.ask(HookCall(...))` is one try with the answer. `kit.hooks.pauses_s` may be set
 at any time (a switch). `kit.ids` gives identifiers that a `seed` makes deterministic. `kit.background(coro)` runs
@@ -55,7 +61,7 @@ from bridges.sandbox_kit.events import EventHub
 from bridges.sandbox_kit.hooks import RETRY_PAUSES_S, HookAnswer, HookCall, HookFile, HookSender
 from bridges.sandbox_kit.ids import Ids
 from bridges.sandbox_kit.kit import PAGE_HEADERS, SandboxKit
-from bridges.sandbox_kit.models import ActionError, ActionModel, SandboxSwitches
+from bridges.sandbox_kit.models import ActionError, ActionModel, Preset, SandboxSwitches
 
 __all__ = [
     "PAGE_HEADERS",
@@ -68,6 +74,7 @@ __all__ = [
     "HookFile",
     "HookSender",
     "Ids",
+    "Preset",
     "SandboxKit",
     "SandboxSwitches",
     "dumps",

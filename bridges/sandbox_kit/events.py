@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp_sse import sse_response
@@ -22,6 +23,11 @@ def _end(queue: asyncio.Queue[str | None]) -> None:
     while not queue.empty():
         queue.get_nowait()
     queue.put_nowait(None)
+
+
+async def _until_closed(socket: web.WebSocketResponse) -> None:
+    async for _ in socket:
+        pass  # pages say nothing
 
 
 class EventHub:
@@ -55,6 +61,32 @@ class EventHub:
         self._closed = True
         for queue in self._pages:
             _end(queue)
+
+    async def socket(self, request: web.Request) -> web.WebSocketResponse:
+        """The handler of `_sandbox/live`: the same events for pages. A browser opens only six HTTP connections to one
+        address; a WebSocket is none of them, so any number of pages can be open beside each other."""
+        origin = request.headers.get("Origin", "")
+        if origin and urlsplit(origin).netloc != request.host:
+            raise web.HTTPForbidden(text="A page of another site may not listen.")
+        response = web.WebSocketResponse(heartbeat=PING_S * 3)
+        await response.prepare(request)
+        queue: asyncio.Queue[str | None] = asyncio.Queue(EVENTS_PER_PAGE)
+        self._pages.add(queue)
+        watch = asyncio.ensure_future(_until_closed(response))
+        watch.add_done_callback(lambda _: _end(queue))
+        try:
+            await response.send_str(dumps({"kind": "hello", "data": None}))
+            while not self._closed and (event := await queue.get()) is not None:
+                await response.send_str(event)
+        except (ConnectionError, RuntimeError):
+            pass  # the page was closed
+        finally:
+            self._pages.discard(queue)
+            watch.cancel()
+            if not self._pages and self.on_last_page_left is not None:
+                self.on_last_page_left()
+        await response.close()
+        return response
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """The handler of `_sandbox/events`."""

@@ -89,6 +89,7 @@ class HookSender:
     """Posts hooks and remembers what came of it. `accepts` says which statuses end the tries."""
 
     hub: EventHub
+    may_post: Callable[[str], bool]
     accepts: Callable[[int], bool] = success_2xx
     pauses_s: Sequence[float] = RETRY_PAUSES_S
     log: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=HOOK_LOG))
@@ -105,8 +106,8 @@ class HookSender:
     def send(self, call: HookCall) -> None:
         """Hands the hook over and returns at once. Without an address it is only noted in the log."""
         entry = self._enter(call)
-        if not call.url:
-            self._note(entry, state="no address", answer="The sandbox has no hook address to send this to.")
+        if objection := self._objection(call.url):
+            self._note(entry, state="no address", answer=objection)
         elif not call.lane:
             self._start(self._deliver(call, entry))
         elif call.lane in self._lanes:
@@ -118,13 +119,18 @@ class HookSender:
     async def ask(self, call: HookCall) -> HookAnswer:
         """One try, with its answer; never raises for what the other side does."""
         entry = self._enter(call)
-        if not call.url:
-            answer = HookAnswer(0, b"The sandbox has no hook address to send this to.")
-            self._note(entry, state="no address", answer=answer.words)
-            return answer
+        if objection := self._objection(call.url):
+            self._note(entry, state="no address", answer=objection)
+            return HookAnswer(0, objection.encode())
         answer = await self._post(call, entry)
         self._note(entry, state="done" if self.accepts(answer.status) else "refused")
         return answer
+
+    def _objection(self, url: str) -> str:
+        """Why nothing is posted there; "" if it is."""
+        if not url:
+            return "The sandbox has no hook address to send this to."
+        return "" if self.may_post(url) else "The sandbox posts only to the hook addresses that it was started with."
 
     async def settle(self, timeout_s: float = 10.0) -> None:
         """Waits until nothing is under way (tests). Raises TimeoutError."""

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import html
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,9 +15,10 @@ from pydantic import ValidationError
 
 from bridges.sandbox_kit.answers import json_object, json_response, sentence
 from bridges.sandbox_kit.events import EventHub
+from bridges.sandbox_kit.guarding import guard, host_of
 from bridges.sandbox_kit.hooks import HookSender
 from bridges.sandbox_kit.ids import Ids
-from bridges.sandbox_kit.models import ActionError, ActionModel, SandboxSwitches
+from bridges.sandbox_kit.models import ActionError, ActionModel, Preset, SandboxSwitches
 from relay.contract import Sandbox, SandboxOptions
 
 log = logging.getLogger("sandbox")
@@ -30,11 +31,11 @@ TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", 
 
 
 # No inline script or style, nothing from elsewhere; media from the sandbox itself.
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
 PAGE_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'"
-    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -60,16 +61,22 @@ class SandboxKit:
         reset: Callable[[], None],
         page_dir: Path | None = None,
         intro: str = "",
+        presets: Sequence[Preset] = (),
         max_body: int = 32 * 1024 * 1024,
     ) -> None:
         self.options = options
         self.title = title
         self.intro = intro
+        self.presets = {preset.name: preset for preset in presets}
+        self._preset = ""  # the one that is on
+        self._preset_ends: asyncio.Task[Any] | None = None
         self.switches: Any = switches
         self.ids = Ids(options.seed)
         self.hub = EventHub()
-        self.hooks = HookSender(self.hub)
-        self.app = web.Application(client_max_size=max_body)
+        self.hooks = HookSender(self.hub, options.may_post)
+        self.app = web.Application(
+            client_max_size=max_body, middlewares=[guard({host_of(options.base_url), *options.hosts})]
+        )
         self.app[_KIT] = self
         self.on_switches: Callable[[], None] | None = None  # called after a change
         self._first_switches = switches.model_copy()
@@ -89,6 +96,8 @@ class SandboxKit:
         self.app.router.add_get("/", self._page)
         self.app.router.add_get("/_sandbox/static/{file}", self._file)
         self.app.router.add_get("/_sandbox/events", self.hub.stream)
+        self.app.router.add_get("/_sandbox/live", self.hub.socket)
+        self.app.router.add_post("/_sandbox/presets/{name}", self._post_preset)
         self.app.router.add_get("/_sandbox/state", self._get_state)
         self.app.router.add_get("/_sandbox/switches", self._get_switches)
         self.app.router.add_post("/_sandbox/switches", self._post_switches)
@@ -124,6 +133,7 @@ class SandboxKit:
         """Back to the beginning. Switches keep their object's identity, so holding on to `kit.switches` is safe."""
         for task in self._background:
             task.cancel()
+        self._preset = ""
         self.hooks.forget()
         self.ids.restart()
         for name in type(self.switches).model_fields:
@@ -146,6 +156,37 @@ class SandboxKit:
             self.on_switches()
         self.hub.publish("switches", self.switches.model_dump())
 
+    def use_preset(self, name: str) -> None:
+        """Make that trouble; "" ends the one that is on. Raises ActionError for an unknown one."""
+        if name and name not in self.presets:
+            raise ActionError(f"No such trouble; there are {', '.join(self.presets)}.")
+        if self._preset_ends is not None:
+            self._preset_ends.cancel()
+            self._preset_ends = None
+        changed = self.presets[self._preset].switches if self._preset else {}
+        values = {key: getattr(self._first_switches, key) for key in changed}
+        self._preset = name
+        if name:
+            preset = self.presets[name]
+            values |= preset.switches
+            if preset.for_s is not None:
+                self._preset_ends = self.background(self._end_preset(preset.for_s))
+        self.change_switches(values)
+        self.hub.publish("preset", name)
+
+    async def _end_preset(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self._preset_ends = None
+        self.use_preset("")
+
+    async def _post_preset(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        try:
+            self.use_preset("" if name == "none" else name)
+        except ActionError as e:
+            return json_response({"error": str(e)}, 404)
+        return json_response({"preset": self._preset})
+
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._background.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -165,7 +206,9 @@ class SandboxKit:
         await self.hooks.close()
 
     async def _page(self, _: web.Request) -> web.Response:
-        return web.Response(text=self._shell(), content_type="text/html", charset="utf-8", headers=PAGE_HEADERS)
+        frames = "'self'" if self.options.framed else "'none'"
+        headers = PAGE_HEADERS | {"Content-Security-Policy": f"{PAGE_POLICY}; frame-ancestors {frames}"}
+        return web.Response(text=self._shell(), content_type="text/html", charset="utf-8", headers=headers)
 
     def _shell(self) -> str:
         title, intro, version = html.escape(self.title), html.escape(self.intro), self._version
@@ -179,17 +222,21 @@ class SandboxKit:
             if "page.js" in self._static
             else ""
         )
+        ru = self.options.locale == "ru"
+        connecting, reset = ("соединение…", "Сначала") if ru else ("connecting…", "Reset")
+        needs = "Странице нужен JavaScript." if ru else "This page plays the far side live and needs JavaScript."
         return (
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            f'<!doctype html>\n<html lang="{self.options.locale}">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f'<meta name="color-scheme" content="light dark">\n<title>{title}</title>\n'
             f'<link rel="icon" href="data:,">\n{styles}{script}</head>\n<body>\n'
-            f'<header class="bar"><h1>{title}</h1><p class="intro">{intro}</p>'
-            '<span class="live" id="live" role="status">connecting…</span>'
-            '<button type="button" id="reset" class="quiet">Reset</button></header>\n'
+            f'<header class="bar"><h1>{title}</h1><p class="intro" id="intro">{intro}</p>'
+            f'<span class="live" id="live" role="status">{connecting}</span>'
+            '<button type="button" id="trouble" class="quiet" aria-expanded="false" hidden></button>'
+            f'<button type="button" id="reset" class="quiet">{reset}</button></header>\n'
             '<main id="app" aria-busy="true"></main>\n'
             '<div id="toasts" class="toasts" role="alert"></div>\n'
-            "<noscript>This page plays the far side live and needs JavaScript.</noscript>\n</body>\n</html>\n"
+            f"<noscript>{needs}</noscript>\n</body>\n</html>\n"
         )
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
@@ -212,7 +259,9 @@ class SandboxKit:
         fields = []
         for name, schema in type(self.switches).model_json_schema().get("properties", {}).items():
             fields.append({"name": name, **schema})
-        return json_response({"values": self.switches.model_dump(), "fields": fields})
+        presets = [{"name": p.name, "title": p.title, "text": p.text, "for_s": p.for_s} for p in self.presets.values()]
+        values = self.switches.model_dump()
+        return json_response({"values": values, "fields": fields, "presets": presets, "preset": self._preset})
 
     async def _post_switches(self, request: web.Request) -> web.Response:
         try:

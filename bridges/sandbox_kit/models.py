@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -22,3 +26,14 @@ class SandboxSwitches(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A trouble by one press, in the words of who runs a business. After `for_s` seconds it is over."""
+
+    name: str
+    title: str
+    text: str
+    switches: Mapping[str, Any]
+    for_s: float | None = None

@@ -51,7 +51,7 @@ from relay.contract.responses import json_value
 T = TypeVar("T")
 
 API = "/api/v3"
-MESSAGE_UPDATED = "client.message.updated"  # facts 1.4
+MESSAGE_UPDATED = "client.message.updated"  # FACTS 1.4
 UI_SETTINGS_BYTES = 16_000  # Team API v3, PUT ui-settings
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
@@ -70,7 +70,7 @@ class Target:
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """Facts 1.1: the header is `token`, without "Bearer"."""
+        """FACTS 1.1: the header is `token`, without "Bearer"."""
         by_token = (("token", self.token),) if self.token else ()
         by_cookie = (("Cookie", self.cookie),) if self.cookie else ()
         return by_token + by_cookie
@@ -113,7 +113,7 @@ def _escaped(run: bytes) -> bytes:
 
 
 def message_request(url: str, *, key: str, message: str | None, message_id: str = "") -> OutboundRequest:
-    """POST /api/message as the integration of `key`. `message_id` is sent only where given (facts 1.8).
+    """POST /api/message as the integration of `key`. `message_id` is sent only where given (FACTS 1.8).
 
     `message=None` leaves the field out, which posts nothing and so tries the key.
     """
@@ -160,7 +160,7 @@ def ws_request(target: Target, team_uid: str, event: str, params: Mapping[str, A
 
 
 def updated_request(target: Target, team_uid: str, *, to: str, text: str, message_id: str = "") -> OutboundRequest:
-    """A new message as the token's user. Our own `message_id` makes a retry the same message (facts 1.3)."""
+    """A new message as the token's user. Our own `message_id` makes a retry the same message (FACTS 1.3)."""
     params: dict[str, Any] = {"content": {"text": text, "type": "plain"}, "to": to}
     if message_id:
         params["message_id"] = message_id
@@ -423,7 +423,7 @@ class TeamClient:
     # beside the document
 
     async def groups(self, team_uid: str) -> list[Group]:
-        """GET /api/v4/teams/{team_uid}/groups: v3 documents no such list, newer servers have it (facts 1.6)."""
+        """GET /api/v4/teams/{team_uid}/groups: v3 documents no such list, newer servers have it (FACTS 1.6)."""
         address = f"{self.target.url}/api/v4/teams/{quote(team_uid, safe='')}/groups"
         request = replace(api_request(self.target, "GET"), url=address, safe_url=address)
         response = await self._http(request)
@@ -431,7 +431,7 @@ class TeamClient:
         return groups
 
     async def features(self) -> Features:
-        """GET /features.json: the server's limits (facts 1.5)."""
+        """GET /features.json: the server's limits (FACTS 1.5)."""
         address = f"{self.target.url}/features.json"
         response = await self._http(replace(api_request(self.target, "GET"), url=address, safe_url=address, headers=()))
         features: Features = read_as(Features, json_value(response), response)

@@ -13,10 +13,10 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from bridges.team.addressing import behind_number
 from bridges.team.outbound import facts_of, plain
 from relay.contract import BridgeContext
 from relay.contract.model import Contact, Content, Delivery, Kind
+from relay.fitting.addressing import behind_number
 
 _WORDS = "\ue000"  # stands where a customer's words would; nobody writes it
 _TAG = re.compile(r"<[^<>]{0,500}>")

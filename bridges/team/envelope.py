@@ -1,6 +1,6 @@
 """What the server's answers mean: one reading for the client and for the delivery of messages. Pure, never raises.
 
-Facts 1.2: success is `{"_time": …, "ok": true, "result": …}`, failure `{"ok": false, "error": <code>}` with `details`
+FACTS 1.2: success is `{"_time": …, "ok": true, "result": …}`, failure `{"ok": false, "error": <code>}` with `details`
 (INVALID_DATA) or `reason` (ACCESS_DENIED). `/api/message` fails with free text instead of a code (Team API v3,
 integrations, `help`). The body's `ok` decides, whatever the HTTP status; a body that is no JSON comes from something in
 between, such as a proxy.
@@ -46,7 +46,7 @@ class Meaning:
     status: int
 
 
-# Facts 1.2, code -> HTTP status.
+# FACTS 1.2, code -> HTTP status.
 CODES: dict[str, Meaning] = {
     "EMPTY_TOKEN": Meaning(Verdict.CREDENTIALS, "no_token", TOKEN_REMEDY, 401),
     "INVALID_TOKEN": Meaning(Verdict.CREDENTIALS, "bad_token", TOKEN_REMEDY, 401),

@@ -1,7 +1,7 @@
 """The way in: a group's webhook becomes an answer, a command, a note or a hint.
 
 Team API v3, integrations, `help`: POST with `chat`, `chat_display_name`, `created`, `sender`, `sender_display_name`
-and `text`, and the header `key`; anything but HTTP 200 is repeated 8 times. Facts 1.8: the body is a form, either
+and `text`, and the header `key`; anything but HTTP 200 is repeated 8 times. FACTS 1.8: the body is a form, either
 urlencoded or multipart; there is no message id. JSON is taken too.
 """
 
@@ -11,10 +11,10 @@ import hmac
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
-from bridges.team.addressing import Addressed, Commanded, Nearly, addressed
 from relay.contract import RawRequest, VerifiedRequest
 from relay.contract.errors import MalformedPayload, VerificationFailed
 from relay.contract.model import Answer, Command, Content, Event, Misaddressed, Note
+from relay.fitting.addressing import Addressed, Commanded, Nearly, addressed
 from relay.fitting.options import take_options
 
 FIELDS = ("chat", "chat_display_name", "created", "sender", "sender_display_name", "text")

@@ -1,7 +1,7 @@
 """The way out: a delivery becomes posts in a group, and an answer of the server becomes an outcome.
 
 Team API v3, integrations, `help`: POST `/api/message` with `key` and `message`; `{"ok": true}`, or `{"ok": false,
-"error": "<free text>"}`. Facts 1.2: clients judge by the body's `ok`, whatever the HTTP status.
+"error": "<free text>"}`. FACTS 1.2: clients judge by the body's `ok`, whatever the HTTP status.
 
 What a group sees of conversation 42, and why none of it can be taken for an answer when it comes back as a hook:
 
@@ -32,7 +32,7 @@ CONTINUED = "#{number}… ({part}/{parts}) "
 CONTINUED_NOTICE = "… ({part}/{parts}) "
 CONTINUED_CHARS = 40  # at most this long
 
-# Namespace of the message ids that we choose, so that a retry of the same post carries the same id (facts 1.3).
+# Namespace of the message ids that we choose, so that a retry of the same post carries the same id (FACTS 1.3).
 _MESSAGE_IDS = uuid.UUID("6f0c3f0e-8e53-5d1c-9a53-3f2f2a9d1c42")
 
 _TEMPLATES = {Kind.MESSAGE: "message", Kind.COMMENT: "comment", Kind.MIRROR: "mirror", Kind.NOTICE: "notice"}
@@ -53,7 +53,7 @@ def one_line(text: str, limit: int = NAME_CHARS) -> str:
 
 
 def plain(text: str) -> str:
-    """Text the server gives back unchanged, so that our own posts are recognised: facts 1.9, `\\r` is dropped."""
+    """Text the server gives back unchanged, so that our own posts are recognised: FACTS 1.9, `\\r` is dropped."""
     if is_printable(text):  # most texts: no line break, no control character, no broken surrogate
         return text.strip()
     if not text.isascii():
@@ -62,7 +62,7 @@ def plain(text: str) -> str:
 
 
 def disarmed(text: str) -> str:
-    """A stranger's text whose `[words](address)` shows its address instead of hiding it behind words (facts 1.9).
+    """A stranger's text whose `[words](address)` shows its address instead of hiding it behind words (FACTS 1.9).
 
     The markup has no escape character; a zero-width space between the brackets undoes the link and is not seen.
     """

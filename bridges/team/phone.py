@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import phonenumbers
-
 from bridges.team.shapes import Country
 
 DEFAULT_CODE = "+7"  # Team API v3, countries: the one with `default: true`
@@ -27,6 +25,8 @@ def default_code(countries: Iterable[Country]) -> str:
 
 def normalise_phone(written: str, code: str = DEFAULT_CODE) -> str:
     """The number as `+` and digits. `code` ("+7") is taken where none is written. Raises BadPhone."""
+    import phonenumbers  # noqa: PLC0415 - big tables, which only a log-in needs
+
     text = written.strip()
     if not text:
         raise BadPhone("The phone number is empty.")

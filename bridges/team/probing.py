@@ -42,7 +42,7 @@ async def _reached(client: TeamClient) -> Check:
         return Check(ok=False, what=what, found=str(e), remedy="Check `url` and the network; is the server up?")
     except RemoteError as e:
         if e.code == "NOT_FOUND":
-            # Public clients of this system speak v4 (facts, section 1): the rest may work without v3's ping.
+            # Public clients of this system speak v4 (FACTS 1.6): the rest may work without v3's ping.
             return Check(ok=None, what=what, found="answers, but has no /api/v3/ping")
         return Check(ok=False, what=what, found=e.words, remedy=e.remedy or "Check `url`.")
 

@@ -7,8 +7,9 @@ sales: {kind: team, url: https://web.tada.team, key: ${TEAM_KEY}}
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
@@ -17,20 +18,22 @@ from relay.contract import SANDBOX, BridgeSettings
 
 UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
-# What a desk on the sandbox uses when it names nothing: the sandbox answers to the same, so a demo needs no secrets.
-# They are taken only with `url: sandbox`; any other address needs a key of its own.
+# What a desk on the sandbox uses when it names nothing, so a demo needs no secrets: key and token are stand-ins (see
+# `BridgeSettings.stand_ins`). They are taken only with `url: sandbox`; any other address needs a key of its own.
 SANDBOX_KEY = "BWDydgHkSQ_2JSOiBDeEoR9KILo"
 SANDBOX_TOKEN = "WoqtDSoWibETHyZcFJvixHGbp9AdYeg0"  # noqa: S105 -- the document's sample
 SANDBOX_TEAM = "3525d76d-cfe0-469f-b46e-cbb79ae5491e"
 SANDBOX_GROUP = "g-edb35028-b3ff-48ef-afc4-6fcd4c86b5ad"
 
 TeamUid = Annotated[str, StringConstraints(pattern=rf"^{UUID}$")]
-Jid = Annotated[str, StringConstraints(pattern=rf"^[dg]-{UUID}$")]  # facts 1.3: d- a person, g- a group
+Jid = Annotated[str, StringConstraints(pattern=rf"^[dg]-{UUID}$")]  # FACTS 1.3: d- a person, g- a group
 GroupJid = Annotated[str, StringConstraints(pattern=rf"^g-{UUID}$")]
 
 
 class TeamSettings(BridgeSettings):
     """`key` is the group's integration key: we post with it, and the hooks that come to us must carry it."""
+
+    stand_ins: ClassVar[Mapping[str, str]] = {"key": SANDBOX_KEY, "token": SANDBOX_TOKEN}
 
     kind: Literal["team"] = "team"
     url: str = Field(description="Address of the team chat's server, such as https://web.tada.team, or `sandbox`.")
@@ -107,9 +110,15 @@ class TeamSettings(BridgeSettings):
                 raise ValueError(f"`mode: user` needs {', '.join(missing)}")
         return self
 
+    def hook_guards(self) -> Mapping[str, tuple[str, ...]]:
+        return {"key": self.keys}
+
+    def logins(self) -> Mapping[str, tuple[str, ...]]:
+        return {"key": self.keys}
+
     @property
     def keys(self) -> tuple[str, ...]:
-        """The integration keys, one per group (facts 1.8: the server takes several, separated by commas)."""
+        """The integration keys, one per group (FACTS 1.8: the server takes several, separated by commas)."""
         return split_keys(self.key.get_secret_value()) if self.key else ()
 
 

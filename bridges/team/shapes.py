@@ -1,6 +1,6 @@
 """The objects of Team API v3, as the document shows them. Fields it does not show are ignored, not errors.
 
-Times are UTC (facts 1.3). `jid` names a chat: `d-…` a person, `g-…` a group.
+Times are UTC (FACTS 1.3). `jid` names a chat: `d-…` a person, `g-…` a group.
 """
 
 from __future__ import annotations
@@ -213,14 +213,14 @@ class Usage(Shape):
 
 
 class Group(Shape):
-    """A group as v4 lists it (facts 1.6); v3 documents no list of groups."""
+    """A group as v4 lists it (FACTS 1.6); v3 documents no list of groups."""
 
     jid: str
     display_name: str = ""
 
 
 class Features(Shape):
-    """GET /features.json, at the server's root and without the envelope (facts 1.5)."""
+    """GET /features.json, at the server's root and without the envelope (FACTS 1.5)."""
 
     max_message_length: int | None = None  # characters
     max_upload_mb: int | None = None

@@ -26,9 +26,10 @@ SPEC = BridgeSpec(
         Feature.OPTIONS: Support.FALLBACK,
         Feature.REPORTS: Support.DROP,
     },
-    # The server's own limit stands in /features.json (facts 1.5), its value is not documented: `max_chars` is ours.
+    # The server's own limit stands in /features.json (FACTS 1.5), its value is not documented: `max_chars` is ours.
     limits=Limits(text_chars=4000),
     group=True,
     hooks=("",),
+    key_header="key",
     max_body=1024 * 1024,
 )

@@ -18,9 +18,11 @@ from pydantic_core import ErrorDetails
 
 from relay.config.document import Document, Key, KeyPath, Node, shape
 from relay.config.suggestions import hint, listed, nearest, quoted
-from relay.contract.durations import format_duration
+from relay.contract.durations import format_duration, parse_duration
+from relay.contract.sizes import format_size, parse_size
 
 _SECRET_NAMES = re.compile(r"token|secret|password|passwd|(^|_)key$|dsn|credential", re.IGNORECASE)
+_USER = re.compile(r"(?<=[\"'/])[^\s\"'/]*:[^\s\"']*@")  # the user:password of an address
 _LIMITS = {  # pydantic's error type -> (word, name of the limit in its context)
     "greater_than_equal": ("at least", "ge"),
     "less_than_equal": ("at most", "le"),
@@ -81,7 +83,7 @@ def _scrub(sentence: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         for form in (repr(secret), quoted(secret), *((secret,) if len(secret) > 3 else ())):
             sentence = sentence.replace(form, "***")
-    return sentence
+    return _USER.sub("***@", sentence)
 
 
 def _leaves(node: Node, path: KeyPath) -> Iterator[tuple[KeyPath, Node]]:
@@ -105,6 +107,8 @@ def _sentence(detail: ErrorDetails, node: Node, place: _Place) -> str:
     if kind == "missing":
         what = _description(place)
         return "missing" + (f": {what[0].lower()}{what[1:].rstrip('.')}" if what else "")
+    if kind in ("string_type", "path_type") and node.value is None:
+        return "is empty: nothing stands after the colon"
     if kind == "extra_forbidden":
         return f"no such key; {hint(str(place.path[-1]), _names(place.parents))}"
     if kind in ("value_error", "assertion_error"):
@@ -116,7 +120,7 @@ def _sentence(detail: ErrorDetails, node: Node, place: _Place) -> str:
         return found + (f"did you mean {quoted(near)}? " if near else "") + f"allowed: {listed(allowed)}"
     if kind in _LIMITS:
         word, name = _LIMITS[kind]
-        return f"{found}allowed is {word} {_limit(context[name], node)}"
+        return f"{found}allowed is {word} {_limit(context[name], node, place.types)}"
     if kind in ("too_short", "string_too_short"):
         least = context.get("min_length", 1)
         return "must not be empty" if least == 1 else f"too short; allowed is at least {least}"
@@ -148,9 +152,13 @@ def _hide(said: str, node: Node) -> str:
     return re.sub(forms, lambda _: quoted(node.source), said) + allowed + what
 
 
-def _limit(limit: Any, node: Node) -> str:
-    if isinstance(node.value, str) and re.search(r"[a-z]$", node.value) and isinstance(limit, int | float):
+def _limit(limit: Any, node: Node, types_: Sequence[Any]) -> str:
+    """A limit as it would be written: durations and sizes with their unit."""
+    validators = {getattr(m, "func", None) for t in types_ for m in _annotations(t)}
+    if parse_duration in validators:
         return format_duration(float(limit))
+    if parse_size in validators:
+        return format_size(int(limit))
     return f"{limit:g}" if isinstance(limit, float) else str(limit)
 
 
@@ -169,7 +177,9 @@ def _place(document: Document, model: type[BaseModel], prefix: KeyPath, loc: tup
     place = _Place(prefix, [model], [])
     for key in loc:
         below = _below(place.types, key)
-        if below or document.locate(place.path).get(key) is not None:
+        if isinstance(key, int) and not isinstance(document.locate(place.path).value, list):
+            place = _Place(place.path, below, place.types)  # one value where several may stand
+        elif below or document.locate(place.path).get(key) is not None:
             place = _Place((*place.path, key), below, place.types)
     return place
 
@@ -188,12 +198,20 @@ def _below(types_: Sequence[Any], key: Key) -> list[Any]:
         for branch in _branches(type_):
             if isinstance(branch, type) and issubclass(branch, BaseModel):
                 if isinstance(key, str) and key in branch.model_fields:
-                    found.append(branch.model_fields[key].annotation)
+                    info = branch.model_fields[key]
+                    found.append(_with_metadata(info.annotation, info.metadata))
             elif isinstance(key, int) and typing.get_origin(branch) in (tuple, list, set, frozenset, Sequence):
                 found.extend(a for a in typing.get_args(branch) if a is not Ellipsis)
             elif isinstance(key, str) and typing.get_origin(branch) in (dict, Mapping):
                 found.append(typing.get_args(branch)[1])
     return found
+
+
+def _with_metadata(type_: Any, metadata: Sequence[Any]) -> Any:
+    """A field's type with what pydantic has taken off it."""
+    for one in metadata:
+        type_ = Annotated[type_, one]
+    return type_
 
 
 def _branches(type_: Any) -> Iterator[Any]:
@@ -206,6 +224,17 @@ def _branches(type_: Any) -> Iterator[Any]:
             yield from _branches(branch)
     else:
         yield type_
+
+
+def _annotations(type_: Any) -> Iterator[Any]:
+    """What a type is annotated with, however deep in unions."""
+    if typing.get_origin(type_) is Annotated:
+        inner, *annotations = typing.get_args(type_)
+        yield from annotations
+        yield from _annotations(inner)
+    elif typing.get_origin(type_) in (typing.Union, types.UnionType):
+        for branch in typing.get_args(type_):
+            yield from _annotations(branch)
 
 
 def _models(types_: Sequence[Any]) -> list[type[BaseModel]]:

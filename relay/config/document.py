@@ -180,10 +180,10 @@ def parse(text: str, name: str, env: Mapping[str, str], base: Path) -> Document:
         document.root = _Builder(document, env, base).build(composed, (), None)
     except yaml.MarkedYAMLError as e:
         mark = e.problem_mark or e.context_mark
-        opened = e.context_mark if _unclosed(e) else None
-        at = opened or mark
+        begun = e.context_mark if _unclosed(e) or "could not find expected ':'" in str(e.problem) else None
+        at = begun or mark
         line = at.line + 1 if at else 1
-        raise _single(f"{name}:{line}", _sentence(e)) from None
+        raise _single(f"{name}:{line}", _odd_space(hidden, line) or _sentence(e)) from None
     except yaml.reader.ReaderError as e:
         line = hidden.count("\n", 0, int(e.position)) + 1
         raise _single(f"{name}:{line}", f"a character that YAML forbids (U+{ord_of(e):04X}); delete it") from None
@@ -194,10 +194,26 @@ def parse(text: str, name: str, env: Mapping[str, str], base: Path) -> Document:
     if document.root.line != 1:
         document.root.line = 1  # what is missing from the file is missing from its top
     if not isinstance(document.root.value, dict):
+        if odd := _odd_space(hidden, 1):
+            raise _single(f"{name}:1", odd)
         raise _single(
             f"{name}:1", f"found {shape(document.root)}; a configuration is keys and values, `channels:` first"
         )
     return document
+
+
+_ODD_SPACES = {"\u00a0": "no-break space", "\u202f": "narrow no-break space", "\u3000": "ideographic space"}
+
+
+def _odd_space(text: str, line: int) -> str:
+    """A space that only looks like one, as word processors and web pages put it; "" if there is none on the line."""
+    lines = text.split("\n")
+    for character in lines[line - 1] if 0 < line <= len(lines) else "":
+        if character in _ODD_SPACES:
+            return (
+                f"a {_ODD_SPACES[character]} (U+{ord(character):04X}) where YAML needs a plain one; retype the spaces"
+            )
+    return ""
 
 
 def _compose(text: str) -> yaml.Node | None:
@@ -317,6 +333,10 @@ class _Builder:
                 self.document.add_problem(path, "a key must be a plain word", at=at)
                 continue
             word = _show(key.value)
+            if odd := _odd_space(word, 1):
+                at = Node(key.start_mark.line + 1, key.start_mark.column + 1, None)
+                self.document.add_problem(path, odd, at=at)
+                continue
             if word == "<<" and key.style is None:
                 merged = self._merged(value, path, key) | merged
                 continue

@@ -11,23 +11,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, ValidationError
 
-from relay.config import document, names
+from relay.config import document, names, rules
 from relay.config.complaints import complain_all
-from relay.config.document import MAKE_A_KEY, Document, KeyPath, Node
+from relay.config.document import Document, KeyPath, Node
+from relay.config.environment import override
 from relay.config.masking import masked
-from relay.config.settings import PANEL, PanelDesk, Settings
+from relay.config.rules import GROUPS, OWN
+from relay.config.settings import DAY, PANEL, PanelDesk, Settings
 from relay.config.suggestions import hint, listed, quoted
 from relay.contract import BridgeSettings, BridgeSpec
 from relay.contract.errors import ConfigError, Problem
 from relay.contract.model import Role
 
 DEFAULT_PATH = Path("config.yaml")
-OWN = ("sandbox", "builtin")  # values of `url` behind which the relay itself stands
-_GROUPS = {Role.CHANNEL: "channels", Role.DESK: "desks"}
+RETENTION_ALONE_S = 90 * DAY  # of the store, where there is no history besides
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Config(Settings):
     accounts: Mapping[str, Account] = Field(repr=False)
     panels: tuple[str, ...] = ()  # desks of kind `panel`, in the file's order
     path: Path  # the file it came from
+    overrides: Mapping[str, str] = {}  # top-level keys that the environment sets, and by which variable
     warnings: tuple[Problem, ...] = ()  # what works but is probably not meant
 
     @property
@@ -87,12 +88,12 @@ class Config(Settings):
 
     def summary(self) -> dict[str, Any]:
         """Everything, for logs and people: secrets are `***`."""
-        own = {name: getattr(self, name) for name in Settings.model_fields if name not in _GROUPS.values()}
+        own = {name: getattr(self, name) for name in Settings.model_fields if name not in GROUPS.values()}
         shown: dict[str, Any] = masked(own, self.model_dump(mode="json", include=set(own)))
         shown["public_url"] = self.base_url
-        for role, group in _GROUPS.items():
+        for role, group in GROUPS.items():
             shown[group] = {a.name: masked(a.settings) for a in self.of_role(role)}
-        shown[_GROUPS[Role.DESK]] |= {name: {"kind": PANEL} for name in self.panels}
+        shown[GROUPS[Role.DESK]] |= {name: {"kind": PANEL} for name in self.panels}
         return shown
 
 
@@ -111,24 +112,33 @@ def parse(
 ) -> Config:
     """The same from text; `path` gives the name in messages and the start of relative paths."""
     base = path.absolute().parent
-    doc = document.parse(text, str(path), os.environ if env is None else env, base)
+    env = os.environ if env is None else env
+    doc = document.parse(text, str(path), env, base)
+    overrides = override(doc, env)
     settings = _validate(doc, Settings)
     accounts, panels = _accounts(doc, kinds, base)
-    _check_routes(doc)
+    rules.check_routes(doc)
+    rules.check_secret_key(doc, settings)
+    rules.check_logins(doc, accounts)
+    rules.check_guards(doc, accounts)
     if isinstance(settings, Settings):
-        _check_together(doc, settings, base)
-    _check_secret_key(doc, settings)
+        rules.check_together(doc, settings, base)
+        rules.check_sandboxes(doc, settings, accounts)
     if doc.found:
         raise ConfigError(doc.problems())
     if not isinstance(settings, Settings):  # a model that failed without a complaint would be a bug of ours
         raise ConfigError([Problem(doc.name, "", "cannot be used, for a reason the relay cannot name")])
     known: dict[str, Any] = {name: getattr(settings, name) for name in Settings.model_fields}
-    for role, group in _GROUPS.items():  # as they stand in the file they hold secrets: only names and kinds are kept
+    for role, group in GROUPS.items():  # as they stand in the file they hold secrets: only names and kinds are kept
         known[group] = {a.name: a.kind for a in accounts.values() if a.role is role}
+    if settings.history.off and "retention" not in settings.model_fields_set:
+        known["retention"] = RETENTION_ALONE_S
     known["data_dir"] = base / settings.data_dir
     known["templates_dir"] = base / settings.templates_dir if settings.templates_dir else None
-    config = Config.model_construct(**known, accounts=accounts, panels=panels, path=path, warnings=())
-    return config.model_copy(update={"warnings": tuple(_warnings(doc, config))})
+    config = Config.model_construct(
+        **known, accounts=accounts, panels=panels, path=path, overrides=overrides, warnings=()
+    )
+    return config.model_copy(update={"warnings": tuple(rules.warnings_of(doc, config))})
 
 
 # --- parts ---------------------------------------------------------------------------------------------------------
@@ -152,7 +162,7 @@ def _validate(doc: Document, model: type[BaseModel], prefix: KeyPath = ()) -> Ba
 def _take_as_written(doc: Document, node: Node, prefix: KeyPath, error: ValidationError) -> bool:
     changed = False
     for detail in error.errors(include_url=False):
-        if detail["type"] != "string_type":
+        if detail["type"] not in ("string_type", "tuple_type", "list_type"):
             continue
         at = node
         for key in detail["loc"]:
@@ -167,13 +177,13 @@ def _accounts(doc: Document, kinds: Mapping[str, BridgeSpec], base: Path) -> tup
     """The accounts at outside systems by name, and the names of the relay's own desks."""
     accounts: dict[str, Account] = {}
     panels: list[str] = []
-    for role, group in _GROUPS.items():
+    for role, group in GROUPS.items():
         node = doc.root.get(group)
         for name, below in (node.value if node and isinstance(node.value, dict) else {}).items():
             path = (group, name)
             if said := names.objection(name):
                 doc.add_problem(path, said)
-            if role is Role.DESK and name in _names_of(doc, Role.CHANNEL):
+            if role is Role.DESK and name in rules.names_of(doc, Role.CHANNEL):
                 doc.add_problem(path, f"the name is already taken by channels.{name}; names are unique over both")
             if role is Role.DESK and _is_panel(below):
                 if _validate(doc, PanelDesk, path) is not None:
@@ -193,7 +203,7 @@ def _is_panel(node: Node) -> bool:
 def _account(
     doc: Document, kinds: Mapping[str, BridgeSpec], role: Role, path: KeyPath, node: Node, *, base: Path
 ) -> Account | None:
-    group, other = _GROUPS[role], next(g for r, g in _GROUPS.items() if r is not role)
+    group, other = GROUPS[role], next(g for r, g in GROUPS.items() if r is not role)
     allowed = [k for k, spec in kinds.items() if spec.role is role]
     allowed += [PANEL] if role is Role.DESK else []
     if node.invalid:
@@ -223,111 +233,3 @@ def _account(
     if not isinstance(settings, BridgeSettings):
         return None
     return Account(str(path[-1]), role, spec.kind, settings)
-
-
-def _names_of(doc: Document, role: Role) -> list[str]:
-    node = doc.root.get(_GROUPS[role])
-    return [str(n) for n in node.value] if node and isinstance(node.value, dict) else []
-
-
-def _check_routes(doc: Document) -> None:
-    """Every name exists, in its role; every channel has exactly one route: without one its customers talk to nobody,
-    and with two it would not be plain which desks they reach."""
-    routes = doc.root.get("routes")
-    if routes is None or not isinstance(routes.value, list):
-        return  # complained about by the model
-    routed: dict[str, int] = {}
-    for i, route in enumerate(routes.value):
-        channel = route.get("channel")
-        if channel is not None and _is_name(channel):
-            _check_name(doc, ("routes", i, "channel"), channel, Role.CHANNEL)
-            if channel.value in routed:
-                doc.add_problem(
-                    ("routes", i, "channel"),
-                    f"{quoted(channel.value)} already has a route on line {routed[channel.value]}; "
-                    "list all its desks there",
-                )
-            routed.setdefault(channel.value, channel.line)
-        below = route.get("desks")
-        seen: set[str] = set()
-        for j, desk in enumerate(below.value if below and isinstance(below.value, list) else []):
-            if not _is_name(desk):
-                continue
-            _check_name(doc, ("routes", i, "desks", j), desk, Role.DESK)
-            if desk.value in seen:
-                doc.add_problem(("routes", i, "desks", j), f"{quoted(desk.value)} twice in one route")
-            seen.add(desk.value)
-    if any(n.invalid for n in routes.walk()):
-        return
-    for name in _names_of(doc, Role.CHANNEL):
-        if name not in routed:
-            doc.add_problem(
-                (_GROUPS[Role.CHANNEL], name),
-                f"no route: nobody would see what customers write; add {{channel: {name}, desks: [...]}} to routes",
-            )
-
-
-def _is_name(node: Node) -> bool:
-    return isinstance(node.value, str) and not node.invalid
-
-
-def _check_name(doc: Document, path: KeyPath, node: Node, role: Role) -> None:
-    other = Role.DESK if role is Role.CHANNEL else Role.CHANNEL
-    right = _names_of(doc, role)
-    if node.value in right:
-        return
-    if node.value in _names_of(doc, other):
-        doc.add_problem(path, f"{quoted(node.value)} is a {other.value}; a {role.value} is wanted: {listed(right)}")
-        return
-    doc.add_problem(path, f"no {role.value} {quoted(node.source)}; {hint(node.value, right)}".rstrip("; "))
-
-
-def _check_together(doc: Document, settings: Settings, base: Path) -> None:
-    if "fsync" in settings.model_fields_set and not settings.store.embedded:
-        doc.add_problem(
-            ("fsync",), "only for store: embedded; with a server of your own, set appendfsync in its configuration"
-        )
-    if settings.templates_dir is not None and not (base / settings.templates_dir).is_dir():
-        doc.add_problem(("templates_dir",), f"no directory {quoted(str(settings.templates_dir))}")
-    if settings.media.max_file > settings.max_body:
-        doc.add_problem(("media", "max_file"), "larger than max_body, the most one hook may hold")
-
-
-def _check_secret_key(doc: Document, settings: BaseModel | None) -> None:
-    """Outside systems keep addresses made from the secret key: it must not come and go with a data directory."""
-    node = doc.root.get("secret_key")
-    if node is not None and (any(n.invalid for n in node.walk()) or node.value not in (None, "", [])):
-        return
-    if isinstance(settings, Settings) and settings.secret_key:
-        return
-    accounts = [a for group in _GROUPS.values() if (g := doc.root.get(group)) for a in _values(g)]
-    urls = [url for a in accounts if (url := a.get("url")) is not None]
-    if all(url.value in OWN for url in urls):
-        return  # generated and kept, see relay.config.secret_keys
-    what = "missing" if node is None else "empty"
-    doc.add_problem(
-        ("secret_key",),
-        f"{what}; it signs hook addresses and links. Make one with `{MAKE_A_KEY}`, keep it outside this file and "
-        "write secret_key: ${RELAY_SECRET_KEY}",
-    )
-
-
-def _values(node: Node) -> list[Node]:
-    return list(node.value.values()) if isinstance(node.value, dict) else []
-
-
-def _warnings(doc: Document, config: Config) -> list[Problem]:
-    """What works but is probably not meant."""
-    noted = Document(doc.name, doc.root)
-    for desk in (*(a.name for a in config.of_role(Role.DESK)), *config.panels):
-        if not config.channels_for(desk):
-            noted.add_problem(("desks", desk), "in no route: nothing will reach this desk")
-    for i, key in enumerate(config.secret_key):
-        if len(key.get_secret_value()) < 16:
-            path: KeyPath = ("secret_key", i) if len(config.secret_key) > 1 else ("secret_key",)
-            noted.add_problem(path, f"shorter than 16 characters, so it can be guessed; make one with `{MAKE_A_KEY}`")
-    if not config.only_own and (urlsplit(config.base_url).hostname or "") in ("127.0.0.1", "::1", "localhost"):
-        noted.add_problem(
-            ("public_url",), f"outside systems cannot reach {config.base_url}; set public_url to our public address"
-        )
-    return list(noted.problems())

@@ -6,11 +6,13 @@ Field descriptions are for people: they appear in `relay schema` and in complain
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,6 +23,7 @@ from pydantic import (
     field_validator,
 )
 
+from relay.config.document import MAKE_A_KEY
 from relay.contract.durations import UNITS, Duration
 from relay.contract.sizes import Size
 from relay.store.server.address import StoreAddress
@@ -88,8 +91,17 @@ class Breaker(Section):
         return pause_s(self.probe, number)
 
 
+_YES_AND_NO = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
+
+
+def _yes_or_no(value: Any) -> Any:
+    """`yes` and `off`, which YAML 1.2 takes for text, as they are meant; anything else as it is."""
+    return _YES_AND_NO.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
 def _switch(value: Any) -> Any:
     """`false` turns the breaker off, `true` means its defaults."""
+    value = _yes_or_no(value)
     if value is False:
         return None
     return {} if value is True else value
@@ -122,6 +134,43 @@ class Delivery(Section):
         return pause_s(self.backoff, number)
 
 
+class History(Section):
+    """What is kept for people to look at: conversations, messages, figures."""
+
+    store: str = Field(
+        default="sqlite",
+        repr=False,  # it may hold a password
+        description="sqlite, postgresql://[user[:password]@]host[:port]/database, or off.",
+    )
+    keep: Duration = Field(default=365 * DAY, ge=DAY, le=100 * YEAR, description="How long it is kept.")
+
+    @property
+    def off(self) -> bool:
+        """Whether nothing is kept: then there is no panel and no search."""
+        return self.store == "off"
+
+    @field_validator("store")
+    @classmethod
+    def _known(cls, store: str) -> str:
+        if store in ("sqlite", "off"):
+            return store
+        try:
+            parts = urlsplit(store)
+            fine = parts.scheme in ("postgresql", "postgres") and len(parts.path.strip("/")) > 0
+            fine = fine and not parts.fragment and (parts.port or 1) > 0
+        except ValueError:
+            fine = False
+        if not fine:  # not repeated: it may hold a password
+            raise ValueError("cannot be used; allowed is sqlite, postgresql://user:password@host/database, or off")
+        return store
+
+
+def _history(value: Any) -> Any:
+    if _yes_or_no(value) is False:
+        return {"store": "off"}
+    return {"store": value} if isinstance(value, str) else value
+
+
 class Metrics(Section):
     """Who may read /metrics."""
 
@@ -132,6 +181,9 @@ class Metrics(Section):
 
 
 def _metrics(value: Any) -> Any:
+    value = _yes_or_no(value)
+    if isinstance(value, str):
+        raise ValueError(f"found {value!r}; allowed is true, false, or {{public: false, token: …}}")
     return {"public": value} if isinstance(value, bool) else value
 
 
@@ -159,10 +211,33 @@ class PanelDesk(Section):
     kind: Literal["panel"] = Field(description="The relay's own operator panel, at /panel.")
 
 
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _one_or_more(value: Any) -> Any:
     if value is None or value == "":
         return ()
     return (value,) if isinstance(value, str | SecretStr) else value
+
+
+KEY_LEAST = 32  # characters of a secret key: 16 bytes in hex, which nobody guesses
+
+
+def _long_enough(key: SecretStr) -> SecretStr:
+    """With one link that a short key signed it is found on a stranger's own machine, and with it every hook address."""
+    if (length := len(key.get_secret_value())) < KEY_LEAST:
+        raise ValueError(
+            f"{length} characters can be guessed; at least {KEY_LEAST} are needed. Make one with `{MAKE_A_KEY}`"
+        )
+    return key
 
 
 class Route(Section):
@@ -178,7 +253,7 @@ class Settings(Section):
     public_url: str | None = Field(default=None, description="Where outside systems reach us; default http://<listen>.")
     listen: str = Field(default="127.0.0.1:8080", description="Address and port of the web server; port 0: any free.")
     secret_key: Annotated[
-        tuple[Annotated[SecretStr, Field(min_length=1)], ...],
+        tuple[Annotated[SecretStr, Field(min_length=1), AfterValidator(_long_enough)], ...],
         BeforeValidator(_one_or_more, json_schema_input_type=str | list[str] | None),
     ] = Field(
         default=(),
@@ -199,12 +274,22 @@ class Settings(Section):
     desks: dict[str, Any] = Field(min_length=1, description="Where your people answer, by name.")
     routes: tuple[Route, ...] = Field(min_length=1, description="Which channel goes to which desks.")
     delivery: Delivery = Field(default=Delivery(), description="How hard a message is tried.")
+    history: Annotated[History, BeforeValidator(_history, json_schema_input_type=History | str | bool)] = Field(
+        default=History(), description="What is kept for people to look at; off: no panel, no search."
+    )
     retention: Duration = Field(
-        default=90 * DAY, ge=DAY, le=100 * YEAR, description="How long messages and files are kept."
+        default=14 * DAY,
+        ge=3 * DAY,
+        le=100 * YEAR,
+        description="How long a finished message and its files stay in the store; with history off: 90d.",
+    )
+    sandboxes: Literal["expose"] | None = Field(
+        default=None,
+        description="`expose`: sandboxes may stand beside real accounts, and where strangers can reach them.",
     )
     provision: bool = Field(default=True, description="Whether `run` registers our hook addresses by itself.")
     metrics: Annotated[Metrics, BeforeValidator(_metrics, json_schema_input_type=Metrics | bool)] = Field(
-        default=Metrics(), description="Who may read /metrics; false: only with a token."
+        default=Metrics(), description="Who may read /metrics: true, everybody; false, nobody; or {public, token}."
     )
     max_body: Size = Field(
         default=72 * MB, ge=64_000, le=4_000 * MB, description="The most one hook may hold, with its files."
@@ -242,10 +327,11 @@ class Settings(Section):
     def _host_and_port(cls, listen: str) -> str:
         host, colon, port = listen.rpartition(":")
         bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-        if not colon or not bare or (":" in bare) != (bare != host) or not port.isascii() or not port.isdecimal():
+        wrong = not colon or not bare or (":" in bare) != (bare != host) or not port.isascii() or not port.isdecimal()
+        if wrong or not (_HOST.fullmatch(bare) or _is_address(bare)):
             raise ValueError(
                 f"found {listen!r}; allowed is host:port, such as 127.0.0.1:8080 (this machine only) "
-                "or 0.0.0.0:8080 (every address)"
+                "or 0.0.0.0:8080 (every address of this machine)"
             )
         if int(port) > 65535:
             raise ValueError(f"found port {port}; allowed is 0 to 65535")
@@ -263,8 +349,20 @@ class Settings(Section):
 
     @field_validator("sentry_dsn")
     @classmethod
-    def _no_empty_dsn(cls, dsn: SecretStr | None) -> SecretStr | None:
-        return dsn if dsn and dsn.get_secret_value() else None
+    def _usable_dsn(cls, dsn: SecretStr | None) -> SecretStr | None:
+        if dsn is None or not dsn.get_secret_value():
+            return None
+        try:
+            parts = urlsplit(dsn.get_secret_value())
+            fine = parts.scheme in ("http", "https") and bool(parts.username and parts.hostname)
+            fine = fine and parts.path.rpartition("/")[2].isdecimal()
+        except ValueError:
+            fine = False
+        if not fine:
+            raise ValueError(
+                "is not a DSN; allowed is https://key@host/number, as Sentry shows it in the project's settings"
+            )
+        return dsn
 
     @property
     def host(self) -> str:

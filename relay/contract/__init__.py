@@ -26,7 +26,7 @@ from relay.contract.abilities import (
 from relay.contract.bridge import Bridge, BridgeContext, Http, Memory, Texts
 from relay.contract.capabilities import BridgeSpec, Feature, FileLimit, Limits, Support
 from relay.contract.requests import RawRequest, VerifiedRequest
-from relay.contract.sandbox import Sandbox, SandboxOptions
+from relay.contract.sandbox import FetchedFile, FetchFile, Sandbox, SandboxOptions
 from relay.contract.settings import SANDBOX, BridgeSettings
 
 __all__ = [
@@ -41,6 +41,8 @@ __all__ = [
     "ContactProfile",
     "CustomSend",
     "Feature",
+    "FetchFile",
+    "FetchedFile",
     "FileLimit",
     "HasBotId",
     "Http",

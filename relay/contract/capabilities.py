@@ -70,5 +70,7 @@ class BridgeSpec:
     support: Mapping[Feature, Support]
     limits: Limits = Limits()
     hooks: tuple[str, ...]  # path tails below /hooks/<name>/; "" is the bare address, "<secret>" a path secret
-    max_body: int = 1024 * 1024  # bytes of one hook
+    max_body: int = 1024 * 1024  # bytes of one hook, without its files
+    takes_files: bool = False  # hooks may carry files, as large as the deployment allows (`max_body`, `media.max_file`)
+    key_header: str = ""  # the header that proves the caller, if it is one: `verify` then needs nothing but headers
     group: bool = False  # a desk where all conversations share one place: hints can be posted there

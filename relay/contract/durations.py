@@ -12,23 +12,23 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}  # seconds
 _WRITTEN = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
-ALLOWED = "a number with a unit, such as 500ms, 10s, 5m, 6h or 30d, or 0"
+EXPECTED = "expected e.g. 500ms, 10s, 5m, 6h or 30d"
 
 
 def parse_duration(value: Any) -> float:
     """`"5m"` -> 300.0 (seconds). A bare number other than 0 has no unit and is refused. Raises ValueError."""
     if isinstance(value, bool):
-        raise ValueError(f"found {value!r}; allowed is {ALLOWED}")
+        raise ValueError(f"{value!r} is not a duration; {EXPECTED}")
     if isinstance(value, int | float):
         if value == 0:
             return 0.0
-        raise ValueError(f"found {value!r} without a unit; allowed is {ALLOWED}")
+        raise ValueError(f"{value!r} has no unit; {EXPECTED}")
     text = str(value).strip().replace(" ", "")
     if text == "0":
         return 0.0
     written = _WRITTEN.fullmatch(text)
     if written is None:
-        raise ValueError(f"found {value!r}; allowed is {ALLOWED}")
+        raise ValueError(f"{value!r} is not a duration; {EXPECTED}")
     return float(written[1]) * UNITS[written[2]]
 
 

@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from relay.contract.foreign_words import masking
+
 
 class RelayError(Exception):
     """Base of all errors the relay raises on purpose. `str()` of each is a sentence for people."""
@@ -79,9 +81,9 @@ class SendError(RelayError):
 
     def __init__(self, reason: str, words: str = "", *, certain: bool) -> None:
         self.reason = reason
-        self.words = words
+        self.words = masking(words)
         self.certain = certain
-        super().__init__(words or reason)
+        super().__init__(self.words or reason)
 
 
 class RemoteError(RelayError):
@@ -89,10 +91,10 @@ class RemoteError(RelayError):
 
     def __init__(self, code: str, words: str = "", *, status: int | None = None, remedy: str = "") -> None:
         self.code = code
-        self.words = words
+        self.words = masking(words)
         self.status = status
         self.remedy = remedy
-        super().__init__(f"{words or code}" + (f" ({remedy})" if remedy else ""))
+        super().__init__(f"{self.words or code}" + (f" ({remedy})" if remedy else ""))
 
 
 class FetchRefused(RelayError):

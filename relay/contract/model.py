@@ -280,6 +280,7 @@ class OutboundRequest(msgspec.Struct, frozen=True, kw_only=True):
     fields: tuple[tuple[str, str], ...] = ()
     timeout_s: float | None = None  # None: the deployment's delivery timeout
     max_answer: int | None = None  # bytes of the answer to keep; None: the sender's own limit, enough for a verdict
+    public_only: bool = False  # never to a private address, whatever the host's name resolves to
     echo: str = ""  # text that may come back to us as a hook and must then be known as our own
 
 

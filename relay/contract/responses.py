@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from relay.contract.foreign_words import masking
 from relay.contract.model import RawResponse
 
 RETRY_AFTER_MAX_S = 7 * 86400.0  # beyond this a Retry-After is taken for nonsense
@@ -77,19 +78,21 @@ def is_html(response: RawResponse) -> bool:
 
 
 def short_words(value: Any, limit: int = WORDS_MAX) -> str:
-    """Anything as one line of text for people, at most `limit` characters; markup is cut out of pages."""
+    """Anything as one line of text for people, at most `limit` characters; markup is cut out of pages, and no secret of
+    ours is repeated from them."""
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     if "<" in text:
         title = _TITLE.search(text[:20_000])
         text = title[1] if title and title[1].strip() else _TAG.sub(" ", text[:20_000])
-    text = _SPACE.sub(" ", "".join(c if c.isprintable() else " " for c in text[: limit * 20])).strip()
+    text = masking(_SPACE.sub(" ", "".join(c if c.isprintable() else " " for c in text[: limit * 20])).strip())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def retry_after_s(response: RawResponse) -> float | None:
     """The Retry-After header in seconds, or None when it is absent, in the past or nonsense.
 
-    A date is measured from the answer's own Date header, so neither our clock nor theirs matters (RELIABILITY 17).
+    A date is measured from the answer's own Date header, so neither our clock nor theirs matters (PITFALLS experiment
+    17).
     """
     value = response.header("retry-after").strip()
     if not value:

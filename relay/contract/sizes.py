@@ -17,14 +17,15 @@ UNITS = {
     "GIB": 1024**3,
 }  # bytes
 _WRITTEN = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?([KMG]?I?B)", re.IGNORECASE)
-ALLOWED = "a number with a unit, such as 500KB, 25MB or 1GiB"
+EXPECTED = "expected e.g. 500KB, 25MB or 1GiB"
 
 
 def parse_size(value: Any) -> int:
     """`"25MB"` -> 25000000 (bytes). A bare number has no unit and is refused. Raises ValueError."""
     written = _WRITTEN.fullmatch(value.strip()) if isinstance(value, str) else None
     if written is None or written[2].upper() not in UNITS:
-        raise ValueError(f"found {value!r}; allowed is {ALLOWED}")
+        what = "has no unit" if isinstance(value, int | float) and not isinstance(value, bool) else "is not a size"
+        raise ValueError(f"{value!r} {what}; {EXPECTED}")
     return int(float(written[1]) * UNITS[written[2].upper()])
 
 

@@ -1,13 +1,15 @@
-"""What leaves the database: messages that are older than what is to be kept, and a person who is to be forgotten.
-
-Figures stay: they are counts of an hour and name nobody but whoever answered.
-"""
+"""Forgetting one person everywhere, and handing out everything that is kept of one."""
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+import json
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, delete, or_, select, update
+from sqlalchemy import delete, select
 
 from relay.history.database import Database
 from relay.history.schema import (
@@ -20,78 +22,95 @@ from relay.history.schema import (
     read_position,
     turn,
 )
+from relay.media.library import MediaStore
+from relay.store import forgetting
+from relay.store.store import Store
 
-PART: Final = 500  # rows of one transaction, so that whoever writes meanwhile does not wait long
+_OF_A_CONVERSATION = (delivery, message, note, conversation_label, draft, read_position, turn)
 
 
-async def prune(database: Database, before_ms: int) -> int:
-    """Delete messages and notes from before a time, and what hangs on them. Returns the number of messages.
+async def forget(
+    number: int, *, store: Store, database: Database | None, media: MediaStore, destinations: Sequence[str]
+) -> dict[str, int]:
+    """Delete everything of one conversation: store, history, search words, files. Returns how much of each.
 
-    Conversations stay, with the names and numbers that people know. Raises HistoryUnavailable."""
-    gone = 0
-    while True:
+    The store's log and the database's file are written anew, so that nothing is left in what was freed. Raises
+    StoreUnavailable, HistoryUnavailable; called again it goes on where it stopped.
+    """
+    kept = await forgetting.messages_of(store, number)
+    files = set(_file_ids(m.envelope for m in kept))
+    counts = {"messages": len(kept), "notes": 0, "files": 0}
+    if database is not None:
         async with database.begin() as connection:
-            old = select(message.c.id).where(message.c.at < before_ms).order_by(message.c.at).limit(PART)
-            ids = list((await connection.execute(old)).scalars())
-            if ids:
-                await connection.execute(delete(delivery).where(delivery.c.message.in_(ids)))
-                await connection.execute(delete(message).where(message.c.id.in_(ids)))
-            else:
-                await connection.execute(delete(note).where(note.c.at < before_ms))
-                await connection.execute(delete(turn).where(turn.c.opened < before_ms))
-        gone += len(ids)
-        if len(ids) < PART:
-            break
-    return gone
+            rows = (await connection.execute(select(message.c.content).where(message.c.conversation == number))).all()
+            files |= set(_file_ids(r.content for r in rows))
+            notes = (await connection.execute(select(note.c.files).where(note.c.conversation == number))).all()
+            files |= {f["id"] for r in notes for f in r.files}
+            counts["messages"] = max(counts["messages"], len(rows))
+            counts["notes"] = len(notes)
+            for table in _OF_A_CONVERSATION:
+                await connection.execute(delete(table).where(table.c.conversation == number))
+            await connection.execute(delete(conversation).where(conversation.c.number == number))
+    await forgetting.forget(store, number, kept, destinations)
+    counts["files"] = await media.remove(files)
+    await forgetting.rewrite_log(store)
+    if database is not None:
+        await database.vacuum()
+    await store.feed.announce("erased", number)
+    return counts
 
 
-async def erase(database: Database, number: int) -> int:
-    """Forget the person of a conversation: texts, words for searching, notes, drafts, names. Returns the number of
-    messages. The conversation's number stays taken, with nothing behind it. Raises HistoryUnavailable.
-
-    The store has to have forgotten them before, or the archiver would write them again. Afterwards the file holds no
-    byte of it: deleted rows are overwritten, the index is written anew and the file is compacted. On PostgreSQL the
-    server's own vacuum and the age of its log decide when that is so."""
-    by_number: tuple[tuple[Table, ColumnElement[bool]], ...] = tuple(
-        (table, table.c.conversation == number)
-        for table in (delivery, message, note, draft, turn, conversation_label, read_position)
-    )
-    async with database.begin() as connection:
-        count = 0
-        for table, which in by_number:
-            done = await connection.execute(delete(table).where(which))
-            count = done.rowcount if table is message else count
-        await connection.execute(
-            update(conversation)
-            .where(conversation.c.number == number)
-            .values(
-                channel="",
-                remote_id="",
-                username="",
-                name="",
-                names="",
-                last_message="",
-                last_answer="",
-                waiting_since=None,
-                failed=0,
-                assignee=None,
-                snoozed_until=None,
-                fields=None,
-                version=conversation.c.version + 1,
-            )
+async def export(number: int, *, store: Store, database: Database | None, media: MediaStore, to: Path) -> Path:
+    """Everything kept of one conversation as `conversation-<number>.zip` in a folder: conversation.json, and the files
+    that we hold. Raises LookupError with a sentence when there is no such conversation."""
+    card = await store.contact(number)
+    said: dict[str, Any] = {"number": number, "contact": None, "messages": [], "notes": []}
+    if card is not None:
+        c = card.contact
+        said["contact"] = {
+            "channel": c.channel,
+            "remote_id": c.remote_id,
+            "username": c.username,
+            "name": c.name,
+            "first_ms": card.first_ms,
+            "last_ms": card.last_ms,
+        }
+    messages: dict[str, dict[str, Any]] = {}
+    if database is not None:
+        async with database.read() as connection:
+            query = select(message).where(message.c.conversation == number).order_by(message.c.at, message.c.id)
+            for row in (await connection.execute(query)).all():
+                messages[row.id] = {
+                    "id": row.id, "at_ms": row.at, "kind": row.kind, "origin": row.origin, "author": row.author,
+                    "text": row.text, **row.content,
+                }  # fmt: skip
+            query = select(note).where(note.c.conversation == number).order_by(note.c.at)
+            for row in (await connection.execute(query)).all():
+                said["notes"].append({"id": row.id, "at_ms": row.at, "author": row.author, "text": row.text})
+            fields = select(conversation.c.fields).where(conversation.c.number == number)
+            said["fields"] = (await connection.execute(fields)).scalar() or []
+    for one in await forgetting.messages_of(store, number):
+        messages.setdefault(
+            one.id,
+            {"id": one.id, "at_ms": one.at_ms, "kind": one.kind.value, "origin": one.origin, **one.envelope},
         )
-    await database.vacuum()
-    return int(count)
+    said["messages"] = sorted(messages.values(), key=lambda m: (m["at_ms"], m["id"]))
+    if card is None and not messages:
+        raise LookupError(f"There is no conversation #{number}.")
+    path = to / f"conversation-{number}.zip"
+    files = {f: await media.open(f) for f in dict.fromkeys(_file_ids(said["messages"]))}
+    await asyncio.to_thread(_zip, path, said, [(name, file.path) for name, file in files.items() if file is not None])
+    return path
 
 
-async def is_erased(database: Database, number: int) -> bool:
-    """Whether nothing is left of the person of a conversation."""
-    c = conversation.c
-    async with database.read() as connection:
-        left = select(c.number).where(c.number == number, or_(c.channel != "", c.remote_id != "", c.names != ""))
-        if (await connection.execute(left)).first() is not None:
-            return False
-        for table in (message, note, draft):
-            if (await connection.execute(select(table.c.conversation).where(table.c.conversation == number))).first():
-                return False
-    return True
+def _file_ids(envelopes: Iterable[Any]) -> list[str]:
+    return [f["id"] for e in envelopes for f in e.get("files", ()) if f.get("id")]
+
+
+def _zip(path: Path, said: dict[str, Any], files: Sequence[tuple[str, Path]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("conversation.json", json.dumps(said, ensure_ascii=False, indent=1, default=str))
+        for name, file in files:
+            archive.write(file, f"files/{name}")
+    path.chmod(0o600)

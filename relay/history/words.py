@@ -29,7 +29,7 @@ def _stemmer(language: str) -> Stemmer.Stemmer:
 
 def fold(text: str) -> str:
     """Letters that people take for the same are the same: case, width, ё and е, marks that stand apart."""
-    return unicodedata.normalize("NFKC", text).casefold().replace("ё", "е")
+    return unicodedata.normalize("NFKC", text.replace("\0", " ")).casefold().replace("ё", "е")
 
 
 @lru_cache(maxsize=20_000)

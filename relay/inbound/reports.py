@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 
 import orjson
+from msgspec.structs import replace
 
 from relay.contract import Texts
+from relay.contract.foreign_words import masking
 from relay.contract.model import AccountWarning, Report, ReportStatus
 from relay.inbound.taken import Taken
 from relay.routing.accounts import Account, Accounts
@@ -38,6 +40,7 @@ class Reports:
 
     async def take(self, channel: Account, event: Report) -> Taken:
         """Move the delivery along its ladder. Raises StoreUnavailable."""
+        event = replace(event, words=masking(event.words))
         line = {"at": int(time.time() * 1000), "what": event.status.value}
         if event.words:
             line["words"] = event.words[:WORDS_LIMIT]

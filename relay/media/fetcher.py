@@ -2,7 +2,7 @@
 
 The guard sits where sockets are made and sees the address that is really connected to, for literals, for names, for
 every redirect and whatever a name resolved to a moment before. A guard in the resolver does not: it is never asked
-about `http://127.0.0.1/` or `http://[::ffff:127.0.0.1]/` (RELIABILITY 3.2, measured).
+about `http://127.0.0.1/` or `http://[::ffff:127.0.0.1]/` (PITFALLS 3.2, measured).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
+from urllib.parse import unquote
 
 import aiohttp
 from aiohttp import ClientTimeout, hdrs
@@ -26,10 +27,9 @@ from yarl import URL
 
 from relay.contract.errors import FetchRefused
 from relay.media.local_files import LocalFile, safe_filename
-from relay.media.public_addresses import is_loopback, is_public
+from relay.media.public_addresses import is_loopback
+from relay.media.public_sockets import PRIVATE, NotPublic, is_not_public, public_socket
 from relay.media.sniffing import HEAD, UNKNOWN, sniff
-from relay.transport.connection import HEADER_LIMIT
-from relay.transport.sender import USER_AGENT
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +41,11 @@ CHUNK: Final = 64 * 1024
 PORTS: Final = frozenset({80, 443})
 TRANSIENT: Final = frozenset({408, 425, 429})  # statuses that ask for another try
 ANY_HOST: Final = "*"
+HEADER_LIMIT: Final = 16 * 1024
+USER_AGENT: Final = "webhook-relay/1"
 
-PRIVATE: Final = "The file's address does not lead to the public internet."
 AWAY: Final = "The file's server cannot be reached."
 SLOW: Final = "The file did not arrive in time."
-
-
-class _NotPublic(OSError):
-    """Raised inside the HTTP library when it is about to connect where it must not."""
 
 
 class Fetcher:
@@ -56,7 +53,8 @@ class Fetcher:
 
     * Addresses are https. Plain http is taken from `http_hosts` only; with `only_hosts`, nothing else is fetched from.
     * `allow_private`: base URLs, such as those of the sandboxes that run in this process, from which files may be
-      fetched although they are on the loopback interface. Just those hosts and ports, and nothing they redirect to.
+      fetched although they are on the loopback interface. Just what lies below them (not hooks, metrics or whatever
+      else this port serves), and nothing they redirect to.
     """
 
     def __init__(
@@ -75,7 +73,7 @@ class Fetcher:
         self._directory = directory
         self._http_hosts = frozenset(h.lower() for h in http_hosts)
         self._only_hosts = frozenset(h.lower() for h in only_hosts)
-        self._own = frozenset(_origin(URL(base)) for base in allow_private)
+        self._own = tuple(URL(base) for base in allow_private)
         self._ports = frozenset(ports)
         self._slots = asyncio.Semaphore(at_once)
         self._timeout_s = timeout_s
@@ -115,7 +113,7 @@ class Fetcher:
                 raise FetchRefused("The file's address is not valid.") from e
             if isinstance(e, aiohttp.ClientPayloadError):
                 raise FetchRefused("The file broke off before its end.", transient=True) from e
-            if _is_not_public(e):
+            if is_not_public(e):
                 raise FetchRefused(PRIVATE) from e
             raise FetchRefused(AWAY, transient=True) from e
 
@@ -143,7 +141,7 @@ class Fetcher:
             raise FetchRefused("The file's address is not an http or https URL.")
         if url.user is not None or url.password is not None:
             raise FetchRefused("The file's address carries a user name or password.")
-        if _origin(url) in self._own:
+        if any(_is_below(url, base) for base in self._own):
             return True
         host = url.host.lower().rstrip(".")
         if self._only_hosts and host not in self._only_hosts:
@@ -188,7 +186,7 @@ class Fetcher:
                 force_close=True,
                 use_dns_cache=False,
                 resolver=None if own else self._resolver,
-                socket_factory=self._own_socket if own else _public_socket,
+                socket_factory=self._own_socket if own else public_socket,
                 ssl=self._tls if self._tls is not None else True,
             )
             self._sessions[own] = aiohttp.ClientSession(
@@ -206,21 +204,20 @@ class Fetcher:
 
     def _own_socket(self, info: Any) -> socket.socket:
         family, kind, protocol, _, address = info
-        if not is_loopback(address[0]) or not any(port == address[1] for _, _, port in self._own):
-            raise _NotPublic(PRIVATE)
+        if not is_loopback(address[0]) or not any(port == address[1] for port in (base.port for base in self._own)):
+            raise NotPublic(PRIVATE)
         return socket.socket(family, kind, protocol)
-
-
-def _public_socket(info: Any) -> socket.socket:
-    """What the HTTP library calls for each address it is about to connect to."""
-    family, kind, protocol, _, address = info
-    if not is_public(address[0]):
-        raise _NotPublic(PRIVATE)
-    return socket.socket(family, kind, protocol)
 
 
 def _origin(url: URL) -> tuple[str, str, int]:
     return url.scheme, (url.host or "").lower(), url.port or 0
+
+
+def _is_below(url: URL, base: URL) -> bool:
+    """Whether an address is one of a base's own, however it is written."""
+    path = unquote(url.path).split("/")
+    inside = not base.path.strip("/") or url.path.startswith(base.path.rstrip("/") + "/")
+    return _origin(url) == _origin(base) and inside and ".." not in path and "." not in path
 
 
 def _create(path: Path) -> IO[bytes]:
@@ -237,14 +234,3 @@ def _host(url: str) -> str:
         return URL(url).host or ""
     except ValueError:
         return ""
-
-
-def _is_not_public(error: BaseException | None) -> bool:
-    """Whether our guard stands somewhere behind it. Of several addresses tried, the library tells in one text."""
-    seen = 0
-    while error is not None and seen < 10:
-        if isinstance(error, _NotPublic) or PRIVATE in str(error):
-            return True
-        error = getattr(error, "os_error", None) or error.__cause__ or error.__context__
-        seen += 1
-    return False

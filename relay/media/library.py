@@ -16,6 +16,7 @@ import secrets
 import shutil
 import threading
 import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import IO, BinaryIO, Final, cast
 
@@ -36,6 +37,10 @@ DECODED: Final = {PNG: "PNG", JPEG: "JPEG", GIF: "GIF", WEBP: "WEBP", BMP: "BMP"
 
 _ID: Final = re.compile(r"([A-Za-z0-9_-]{22})\.([a-z0-9]{1,5})(\.thumb\.jpg)?", re.ASCII)
 _THUMB: Final = ".thumb.jpg"
+PURGE_STEP: Final = 1000
+
+Needed = Callable[[Sequence[str]], Awaitable[Collection[str]]]
+"""Which of these files something still needs: a delivery under way, a dead letter, a conversation that is kept."""
 # Two images are decoded at once, whatever the number of threads: memory is bounded by it.
 _decoding: Final = threading.BoundedSemaphore(2)
 
@@ -73,9 +78,22 @@ class MediaStore:
         """The file of that id, or of `thumbnail_id(id)`, or None when there is none (any more)."""
         return await asyncio.to_thread(self._open, file_id)
 
-    async def purge(self, older_than_s: float, *, now: float | None = None) -> int:
-        """Remove what was saved longer ago than that. Returns the number of files."""
-        return await asyncio.to_thread(self._purge, older_than_s, time.time() if now is None else now)
+    async def purge(self, older_than_s: float, needed: Needed | None = None, *, now: float | None = None) -> int:
+        """Remove what was saved longer ago than that and is not `needed` any more, which is asked for a thousand files
+        at a time. Returns the number of files. What `needed` raises ends it, with nothing of that thousand removed."""
+        at = time.time() if now is None else now
+        await asyncio.to_thread(self._purge_aside, older_than_s, at)
+        old = await asyncio.to_thread(self._old_files, older_than_s, at)
+        removed = 0
+        for first in range(0, len(old), PURGE_STEP):
+            some = old[first : first + PURGE_STEP]
+            kept = await needed(some) if needed is not None else ()
+            removed += await asyncio.to_thread(self._remove, [file_id for file_id in some if file_id not in kept])
+        return removed
+
+    async def remove(self, file_ids: Collection[str]) -> int:
+        """Remove these files and their thumbnails, whatever their age. Returns how many there were."""
+        return await asyncio.to_thread(self._remove, list(file_ids))
 
     # --- in threads -------------------------------------------------------------------------------------------------
 
@@ -147,15 +165,36 @@ class MediaStore:
             part.replace(target)
         return LocalFile(path=target, size=target.stat().st_size, mime=JPEG.mime, filename=file_id + _THUMB)
 
-    def _purge(self, older_than_s: float, now: float) -> int:
-        removed = 0
-        for folder in list(_folders(self.directory)):
-            age = min(older_than_s, INCOMING_AGE_S) if folder == self.incoming else older_than_s
+    def _old_files(self, older_than_s: float, now: float) -> list[str]:
+        found = []
+        for folder in _folders(self.directory):
+            if folder == self.incoming or folder.name == "thumbs":
+                continue
             for file in list(folder.iterdir()):
                 with contextlib.suppress(OSError):
-                    if file.is_file() and now - file.stat().st_mtime > age:
-                        file.unlink()
-                        removed += folder.name not in ("incoming", "thumbs")
+                    if _ID.fullmatch(file.name) and now - file.stat().st_mtime > older_than_s:
+                        found.append(file.name)
+        return found
+
+    def _purge_aside(self, older_than_s: float, now: float) -> None:
+        """What a crash left, and thumbnails, which can be made again."""
+        for folder, age in ((self.incoming, INCOMING_AGE_S), (self.directory / "thumbs", older_than_s)):
+            with contextlib.suppress(OSError):
+                for file in list(folder.iterdir()):
+                    with contextlib.suppress(OSError):
+                        if file.is_file() and now - file.stat().st_mtime > min(age, older_than_s):
+                            file.unlink()
+
+    def _remove(self, file_ids: Sequence[str]) -> int:
+        removed = 0
+        for file_id in file_ids:
+            if _ID.fullmatch(file_id) is None:
+                continue
+            with contextlib.suppress(OSError):
+                self._path(file_id).unlink()
+                removed += 1
+            with contextlib.suppress(OSError):
+                (self.directory / "thumbs" / (file_id + _THUMB)).unlink()
         return removed
 
 

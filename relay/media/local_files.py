@@ -36,7 +36,7 @@ def safe_filename(name: str, extension: str = "", default: str = "file") -> str:
     """What a sender called a file, as a bare name: no path, no control characters, of sane length, never empty.
 
     With `extension` (without the dot) the name ends in it, whatever it ended in before, so that a name never claims
-    another type than the sniffed one. The name a multipart form carries reaches us verbatim (RELIABILITY 3.3).
+    another type than the sniffed one. The name a multipart form carries reaches us verbatim (PITFALLS 3.3).
     """
     name = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
     name = "".join("" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") else c for c in name)

@@ -1,7 +1,7 @@
 """Which internet addresses are public: pure, explicit, and not left to the standard library.
 
 `ipaddress.is_global` of Python 3.11 says True for NAT64 and 6to4 addresses of 127.0.0.1, for multicast and for several
-reserved networks (RELIABILITY 3.2, measured), and its tables change with every release. So: an IPv4 address is public
+reserved networks (PITFALLS 3.2, measured), and its tables change with every release. So: an IPv4 address is public
 when it is in none of the networks below, an IPv6 address when it is in 2000::/3 (all that IANA has handed out) and in
 none of them, and an address that carries another one inside is as public as that one.
 

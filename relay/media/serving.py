@@ -2,7 +2,7 @@
 
 The signature is the permission. The type is the one the store decided from the bytes; nothing a browser would run is
 ever among them, and the headers say so once more: nosniff, a sandboxing policy, and `attachment` for all but plain
-pictures, sound and film (RELIABILITY 3.3).
+pictures, sound and film (PITFALLS 3.3).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def media_routes(store: MediaStore, keys: Sequence[str], *, max_age_s: int = MED
 
     return [
         web.get("/media/{token:[A-Za-z0-9_.-]+}", media),
-        web.get("/media/{token:[A-Za-z0-9_.-]+}/{filename}", media),
+        web.get("/media/{token:[A-Za-z0-9_.-]+}/{filename:[^/]*}", media),
     ]
 
 

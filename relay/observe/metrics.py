@@ -70,6 +70,7 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self.registry = r = CollectorRegistry()
         self._hooks = _Counts("relay_hooks", "Hooks answered", ("account", "status"))
+        self._refused = _Counts("relay_hooks_refused", "Hooks refused, by why", ("account", "why"))
         self._hook_s = _Times("relay_hook_seconds", "Time to answer a hook", "account", FAST_S)
         self._events = _Counts("relay_events", "Events, by what became of them", ("account", "what"))
         self._attempts = _Counts("relay_attempts", "Attempts to deliver", ("destination", "verdict"))
@@ -88,6 +89,10 @@ class Metrics(Collector):
         self._hooks.add((account, str(status)))
         self._hook_s.add(account, seconds)
 
+    def refused(self, account: str, why: str) -> None:
+        """One hook was refused; `why` is a short word of the door's."""
+        self._refused.add((account, why))
+
     def event(self, account: str, what: str) -> None:
         """One event was taken in; `what` is intake's word."""
         self._events.add((account, what))
@@ -101,7 +106,15 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """For Prometheus: the figures kept in dicts. Gauges register themselves."""
-        for part in (self._hooks, self._hook_s, self._events, self._attempts, self._attempt_s, self._age_s):
+        for part in (
+            self._hooks,
+            self._refused,
+            self._hook_s,
+            self._events,
+            self._attempts,
+            self._attempt_s,
+            self._age_s,
+        ):
             yield part.metric()
 
     def text(self) -> bytes:

@@ -1,6 +1,6 @@
 """Whether this process does its work: the store takes writes, the workers turn, nothing due lies about.
 
-A worker that is alive while nothing moves is the failure that health checks usually miss (RELIABILITY A20, A25), so the
+A worker that is alive while nothing moves is the failure that health checks usually miss (PITFALLS A20, A25), so the
 age of the oldest due lane is watched too.
 """
 
@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from hiredis import ReplyError
 
 from relay.contract.errors import StoreUnavailable
 from relay.observe.metrics import Metrics
-from relay.outbound.lane_worker import LaneWorker
 from relay.store.records import Destination
 from relay.store.store import Store
 
@@ -26,6 +26,25 @@ PROBE_EVERY_S = 3.0
 STUCK_S = 30.0
 
 
+class Turning(Protocol):
+    """What works for a destination in this process."""
+
+    @property
+    def destination(self) -> str: ...
+
+    @property
+    def healthy(self) -> bool:
+        """False when it should turn and does not."""
+        ...
+
+
+class _Named(Protocol):
+    """Whatever holds the deployment's accounts; a reload changes them."""
+
+    @property
+    def by_name(self) -> Mapping[str, object]: ...
+
+
 class Readiness:
     """Probes the store and the workers of this process, and fills the gauges."""
 
@@ -33,24 +52,30 @@ class Readiness:
         self,
         store: Store,
         metrics: Metrics,
-        destinations: Sequence[str],
-        workers: Callable[[], Sequence[LaneWorker]],
+        accounts: _Named,
+        workers: Callable[[], Sequence[Turning]],
         *,
         expects_workers: bool,
         name: str,
+        background: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self.store = store
         self.metrics = metrics
-        self.destinations = destinations
+        self.accounts = accounts
         self.workers = workers
         self.expects_workers = expects_workers
         self.name = name
+        self.background = background
         self.started = False
         self.history_problem: Callable[[], str] = lambda: ""
         self._store_problem = "not asked yet"
         self._probed_at = 0.0
         self._stuck: list[str] = []
         self._served_elsewhere: set[str] | None = None
+
+    @property
+    def destinations(self) -> Sequence[str]:
+        return list(self.accounts.by_name)
 
     def problems(self) -> list[str]:
         """What is wrong, as sentences; empty when ready. Asks nobody."""
@@ -62,12 +87,15 @@ class Readiness:
         elif time.monotonic() - self._probed_at > PROBE_EVERY_S * 3:
             found.append("The store has not been heard of for a while.")
         if self.expects_workers:
-            found += [f"The worker of {w.destination} does not turn." for w in self.workers() if not w.healthy]
+            found += [
+                f"The worker for {w.destination} has stopped taking messages." for w in self.workers() if not w.healthy
+            ]
         elif self._served_elsewhere is not None:
             idle = [d for d in self.destinations if d not in self._served_elsewhere]
             if idle:
                 found.append(f"No worker serves {', '.join(idle)}; start `relay worker`.")
-        found += [f"Messages for {d} are due and nobody sends them." for d in self._stuck]
+        found += [f"Messages for {d} are overdue and no worker is sending them." for d in self._stuck]
+        found += self.background()
         return found
 
     def warnings(self) -> list[str]:

@@ -43,10 +43,20 @@ def traced(journal: MessageRecord, channels: set[str]) -> dict[str, Any]:
     hops: list[dict[str, Any]] = [
         {"at": journal.at_ms, "what": "received", "where": journal.origin or "relay", "kind": journal.kind.value}
     ]
+    if author := journal.envelope.get("author"):
+        hops[0]["by"] = author
+    died = {r.id: r.dead_ms for r in journal.records}
     for record in journal.records:
-        hops.append({"at": journal.at_ms, "what": "queued", "where": record.destination, "delivery": record.id})
-        if record.replay_of:
-            hops[-1]["replay_of"] = record.replay_of
+        hop: dict[str, Any] = {
+            "at": journal.at_ms,
+            "what": "queued",
+            "where": record.destination,
+            "delivery": record.id,
+        }
+        if record.replay_of:  # not before the first one was given up
+            at = min((line["at"] for line in record.log), default=died.get(record.replay_of, 0))
+            hop |= {"at": max(at, journal.at_ms), "replay_of": record.replay_of}
+        hops.append(hop)
         hops += [_hop(record, line) for line in record.log]
         if record.state is State.QUEUED and record.tries:
             hops.append({"at": record.due_ms, "what": "next try due", "where": record.destination})

@@ -6,6 +6,7 @@ whether we know that it did not arrive.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import time
@@ -13,12 +14,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import orjson
 from msgspec.structs import replace
 
 from relay.contract import Bridge, CustomSend, Http, Texts
 from relay.contract.errors import FetchRefused, RelayError, SendError, StoreUnavailable, UnsupportedContent
+from relay.contract.foreign_words import masking
 from relay.contract.model import Attachment, Delivery, Kind, OutboundRequest, Outcome, Part, RawResponse, Verdict
+from relay.outbound.backoff import RETRY_AFTER_MAX_S
 from relay.outbound.next_step import NextStep, next_step
 from relay.routing.accounts import Accounts
 from relay.routing.routes import is_for_channel, told_of_failure
@@ -31,6 +35,8 @@ from relay.texts.refusals import reasons
 log = logging.getLogger("relay.outbound.attempt")
 
 WORDS_LIMIT = 300
+# How soon it is tried again what the store kept from being sent.
+HOLD_S = 1.0
 LONG_KEPT = 100  # deliveries of several parts whose parts are remembered
 
 LinkFile = Callable[[str, Attachment], str]
@@ -60,10 +66,15 @@ class Attempts:
         self.retries = retries
         self.pause_s = pause_s
         self.on_attempt = on_attempt
-        # Asked once: isinstance() on a protocol costs as much as parsing a message.
-        self._multi = {name: c.bridge for name, c in accounts.by_name.items() if isinstance(c.bridge, CustomSend)}
-        self._memories = {name: StoreMemory(store, name) for name in accounts.by_name}
         self._long: OrderedDict[str, Sequence[Part]] = OrderedDict()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look at the accounts anew: they have changed."""
+        accounts = self.accounts.by_name
+        # Asked once: isinstance() on a protocol costs as much as parsing a message.
+        self._multi = {name: c.bridge for name, c in accounts.items() if isinstance(c.bridge, CustomSend)}
+        self._memories = {name: StoreMemory(self.store, name) for name in accounts}
 
     def begin(self, destination: str, lane: LeasedLane, head: Head, probing: bool) -> Attempt:
         """The next attempt at the head of a lane, worded and ready to be sent."""
@@ -138,7 +149,8 @@ class Attempt:
     """
 
     __slots__ = ("_by", "_connection", "_delivery", "_e", "_head", "_lane", "_left_s", "_more", "_outcome", "_part",
-                 "_probing", "_request", "_response", "_started", "_took")  # fmt: skip
+                 "_parts", "_probing", "_request", "_response", "_started", "_took", "_transient",
+                 "_unsent")  # fmt: skip
 
     def __init__(self, by: Attempts, destination: str, lane: LeasedLane, head: Head, probing: bool) -> None:
         self._by = by
@@ -158,12 +170,16 @@ class Attempt:
         self._outcome: Outcome | None = None  # known without an answer to read
         self._left_s: float | None = None
         self._started = self._took = 0.0
+        self._transient = False  # what failed is the destination: its connection, a 5xx
+        self._unsent = ""  # why nothing was sent, through no fault of the message or the destination
+        self._parts: Sequence[Part] = ()
         if not connection.is_desk and not is_for_channel(delivery.kind, channel=head.channel, destination=destination):
             # The last guard, whatever put it into this lane: a customer's words must not be sent to a customer.
             self._outcome = Outcome(verdict=Verdict.REJECTED, reason="wrong_destination")
             return
         try:
-            parts = by.parts(connection.bridge, delivery)
+            parts = _cut_before(head.pieces) or by.parts(connection.bridge, delivery)
+            self._parts = parts
             if head.part >= len(parts):
                 self._outcome = Outcome(verdict=Verdict.ACCEPTED, reason="nothing_left")
                 return
@@ -177,7 +193,8 @@ class Attempt:
     async def send(self) -> None:
         """Send it, if there is something to send and its reply window is open. Raises only CancelledError."""
         self._started = started = time.time()
-        if deadline_ms := self._e.reply_deadline_ms:
+        # What other desks are shown of an answer is no answer: it may come when it can.
+        if (deadline_ms := self._e.reply_deadline_ms) and not self._connection.is_desk:
             self._left_s = deadline_ms / 1000 - started
         if self._outcome is not None or self._part is None:
             return
@@ -200,6 +217,8 @@ class Attempt:
         """One part, sent; `request` is how it is worded, if that is known."""
         by, name = self._by, self._connection.name
         http = by.senders[name]
+        if not self._is_ours():
+            return
         if (multi := by.multi_step(name)) is not None:
             self._outcome = await multi.send(self._delivery, part, http, by.memory(name))
             return
@@ -207,7 +226,17 @@ class Attempt:
             request = self._connection.bridge.render(self._delivery, part)
         if request.echo:
             await by.store.remember_echo(name, request.echo)
+            if not self._is_ours():
+                return
         self._response = await http(request)
+
+    def _is_ours(self) -> bool:
+        """Whether nobody else can have been given the lane by now: asked right before the request leaves, because a
+        slow loop, or a slow store, may have let the lease run out. What cannot be proven is not sent but given back."""
+        if asyncio.get_running_loop().time() < self._lane.lease.until:
+            return True
+        self._unsent = "lease_ran_out"
+        return False
 
     def _failed(self, error: Exception) -> Outcome:
         """What it means that this came instead of an answer."""
@@ -216,12 +245,17 @@ class Attempt:
                 words = " ".join(reasons(self._by.texts, error))
                 return Outcome(verdict=Verdict.REJECTED, reason="unsupported_content", words=words)
             case SendError():
+                self._transient = True
                 return Outcome(
                     verdict=Verdict.RETRY, reason=error.reason, words=error.words[:WORDS_LIMIT], certain=error.certain
                 )
             case FetchRefused():
                 return Outcome(verdict=Verdict.REJECTED, reason="file_refused", words=str(error)[:WORDS_LIMIT])
-            case RelayError() | StoreUnavailable():
+            case StoreUnavailable():
+                # Of ours, and before anything was sent: the message's tries are not for that.
+                self._unsent = "store_away"
+                return Outcome(verdict=Verdict.RETRY, reason=self._unsent, words=str(error)[:WORDS_LIMIT])
+            case RelayError():
                 return Outcome(verdict=Verdict.RETRY, reason="trouble", words=str(error)[:WORDS_LIMIT])
         # A bug in a bridge is one conversation's trouble, not the destination's.
         log.error("bug while sending %s to %s", self._delivery.id, self._connection.name, exc_info=error)
@@ -230,14 +264,16 @@ class Attempt:
     def _read(self) -> Outcome:
         """What came of it."""
         outcome = self._outcome
+        if outcome is None and self._unsent:
+            outcome = Outcome(verdict=Verdict.RETRY, reason=self._unsent)
         if outcome is None:
             assert self._response is not None
             try:
                 outcome = self._connection.bridge.classify(self._response)
             except Exception as error:
                 outcome = self._failed(error)
-        if len(outcome.words) > WORDS_LIMIT:
-            outcome = replace(outcome, words=outcome.words[:WORDS_LIMIT])
+        if outcome.words:
+            outcome = replace(outcome, words=masking(outcome.words)[:WORDS_LIMIT])
         return outcome
 
     def finish(self) -> Finish:
@@ -254,13 +290,20 @@ class Attempt:
             left_s=self._left_s,
             random=random.random,
         )
+        if self._unsent:
+            step = NextStep(verdict="hold", delay_s=HOLD_S if self._unsent == "store_away" else 0.0)
         if by.on_attempt is not None:
             by.on_attempt(destination, outcome, self._took, head)
         line = _line(outcome, step, head, self._started, self._took, taken_over=lane.taken_over)
         if step.verdict in ("ok", "dead"):
             by.ended(head.delivery_id)
         if step.verdict in ("ok", "part"):
-            return Finish(verdict=step.verdict, line=line, progress=head.progress, remote_id=outcome.remote_id)
+            pieces = b""
+            if step.verdict == "part" and not head.pieces:
+                pieces = msgspec.json.encode(self._parts)
+            return Finish(
+                verdict=step.verdict, line=line, progress=head.progress, remote_id=outcome.remote_id, pieces=pieces
+            )
         log.info(
             "%s #%s %s: %s (%s) %s", destination, lane.number, head.delivery_id, step.verdict, outcome.reason,
             outcome.words,
@@ -278,8 +321,10 @@ class Attempt:
             line=line,
             progress=head.progress,
             delay_ms=int(step.delay_s * 1000),
-            reason=step.reason,
+            reason=step.reason or outcome.reason,
             words=outcome.words,
+            told_ms=int(min(outcome.retry_after_s or 0.0, RETRY_AFTER_MAX_S) * 1000),
+            transient=self._transient or (outcome.status or 0) >= 500,
             notice=notice,
             notice_to=to,
         )
@@ -304,6 +349,16 @@ def failure_text(
     if attempts > 1:
         return texts.notice("gave_up", number=number, text=text, words=words or reason, attempts=attempts)
     return texts.notice("failed", number=number, text=text, words=words, reason=reason)
+
+
+def _cut_before(pieces: bytes) -> Sequence[Part]:
+    """The parts as they were when the first one went; () where none has gone, or a newer version wrote them."""
+    if not pieces:
+        return ()
+    try:
+        return msgspec.json.decode(pieces, type=list[Part])
+    except msgspec.MsgspecError:
+        return ()
 
 
 def _line(outcome: Outcome, step: NextStep, head: Head, started: float, took: float, *, taken_over: bool) -> bytes:

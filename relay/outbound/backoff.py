@@ -13,7 +13,7 @@ def delay_s(base_s: float, random: Callable[[], float], retry_after_s: float | N
     """Seconds to wait for a step of the schedule: +-10 % jitter, so that lanes which failed together do not come back
     together. `random` gives [0, 1).
 
-    A `Retry-After` lengthens the wait, to an hour or twice the step at most, and never shortens it (RELIABILITY
+    A `Retry-After` lengthens the wait, to an hour or twice the step at most, and never shortens it (PITFALLS
     experiment 17).
     """
     delay = base_s * (1 + JITTER * (2 * random() - 1))

@@ -2,19 +2,22 @@
 
 arq stays the timer and the alarm clock: its queue (a sorted set of job ids by due time) and its job records are used
 as they are, and its `Worker` keeps count of tasks and jobs. Replaced is what costs four round trips a job and loses
-messages (RELIABILITY A1 to A28): claiming is one script for a batch, finishing is one script that also hands out the
+messages (PITFALLS A1 to A28): claiming is one script for a batch, finishing is one script that also hands out the
 lane's next message, a running job's score is the end of its lease, and no error of the store ends the loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import math
 import os
 import secrets
 import socket
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
@@ -39,6 +42,8 @@ PREFETCH = 0.25
 REGAIN_PAUSE_S = 0.05
 # A long lane gives its slot back after so many messages, so that others get their turn.
 FAIR_SHARE = 10
+# So often what came of an attempt may fail to be judged before a person has to look.
+UNJUDGED_TRIES = 3
 
 
 class Attempt(Protocol):
@@ -59,14 +64,24 @@ Begin = Callable[[LeasedLane, Head, bool], Attempt]
 
 def worker_id() -> str:
     """Names this process in leases and heartbeats."""
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    return f"{socket.gethostname()}-{_where()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def _where() -> str:
+    """Tells machines, starts of a machine and containers apart that share a host name; process numbers mean something
+    only within one of them. "0" where the system does not say."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return hashlib.blake2s(f"{boot} {Path('/proc/self/ns/pid').readlink()}".encode(), digest_size=6).hexdigest()
+    except OSError:
+        return "0"
 
 
 def is_gone(worker: str) -> bool:
     """Whether a process named by `worker_id` is known to be dead: of this host, and no such process, or one that has
     our own number. Of other hosts nothing is known."""
-    host, pid, _ = worker.rsplit("-", 2)
-    if host != socket.gethostname():
+    host, where, pid, _ = worker.rsplit("-", 3) if worker.count("-") > 2 else ("", "", "0", "")
+    if (host, where) != (socket.gethostname(), _where()):
         return False
     if int(pid) == os.getpid():
         return True  # in a container every start has the same number
@@ -82,6 +97,26 @@ def is_gone(worker: str) -> bool:
 async def _drain(ctx: dict[str, Any], destination: str, number: int, generation: int) -> None:  # pragma: no cover
     """The name arq knows our job by. LaneWorker runs lanes itself; a stock arq worker must not touch the queue."""
     raise RuntimeError("this queue is served by `relay worker`, not by a plain arq worker")
+
+
+def _unreadable(head: Head, error: Exception) -> Finish:
+    words = f"This version cannot read it: {type(error).__name__}: {error}"[:300]
+    return Finish(verdict="dead", reason="unreadable", words=words, line=_line("dead", "unreadable", words))
+
+
+def _unjudged(head: Head, error: Exception) -> Finish:
+    """It may have arrived, and nobody can say: a try is used up, so that this too comes to an end."""
+    words = f"{type(error).__name__}: {error}"[:300]
+    return Finish(
+        verdict="dead" if head.tries >= UNJUDGED_TRIES else "retry", reason="bug", words=words, delay_ms=60_000,
+        progress=head.progress, line=_line("retry", "bug", words),
+    )  # fmt: skip
+
+
+def _line(what: str, reason: str, words: str) -> bytes:
+    return orjson.dumps(
+        {"at": int(time.time() * 1000), "what": what, "reason": reason, "words": words, "certain": reason != "bug"}
+    )
 
 
 class LaneWorker(Worker):
@@ -170,7 +205,7 @@ class LaneWorker(Worker):
             log.info("%s: #%s goes on when its lease ends: %s", self.destination, lane.number, e)
 
     async def main(self) -> None:
-        """Until cancelled. Survives every error of the store (RELIABILITY A19)."""
+        """Until cancelled. Survives every error of the store (PITFALLS A19)."""
         self.loop = asyncio.get_running_loop()
         renewing = self.loop.create_task(self._renew())
         try:
@@ -275,6 +310,8 @@ class LaneWorker(Worker):
             # Our own lease ran out while the store was away, and nobody else took the lane: the attempt in flight goes
             # on under the new token. Giving it up would send what has just been sent a second time. Or the old turn has
             # given the lane back and not quite ended: then `_ended` begins anew.
+            # The attempt in flight looks at its own.
+            self.lanes[lane.job].lease.until = lane.lease.until
             self.lanes[lane.job] = lane
             self._again[lane.job] = (lane, probing)
             return
@@ -302,15 +339,25 @@ class LaneWorker(Worker):
         head = lane.head
         done = 0
         while head is not None:
-            attempt = self._begin(lane, head, probing)
-            if not await self._slots.take():
+            try:
+                attempt: Attempt | None = self._begin(lane, head, probing)
+            except Exception as e:
+                # What this version cannot read would begin anew at every lease's end, for ever.
+                log.exception("%s: %s cannot be read", self.destination, head.delivery_id)
+                attempt, what = None, _unreadable(head, e)
+            if attempt is not None and not await self._slots.take():
                 await self._give_back(self.lanes.get(lane.job, lane))
                 return
-            try:
-                await attempt.send()
-            finally:
-                self._slots.release()
-            what = attempt.finish()
+            if attempt is not None:
+                try:
+                    await attempt.send()
+                finally:
+                    self._slots.release()
+                try:
+                    what = attempt.finish()
+                except Exception as e:
+                    log.exception("%s: what became of %s cannot be judged", self.destination, head.delivery_id)
+                    what = _unjudged(head, e)
             done += 1
             go_on = self.allow_pick_jobs and done < FAIR_SHARE and not probing
             finished = await self._finish(lane, head, what, go_on)
@@ -346,6 +393,19 @@ class LaneWorker(Worker):
                 log.warning("%s: cannot note the result for #%s yet: %s", self.destination, lane.number, e)
                 await self.store.wire.pause(pause)
                 pause = min(pause * 2, 2.0)
+            except ReplyError as e:
+                # Ending here would send the same message again at every lease's end. So the lane keeps its result, and
+                # the destination waits for a person.
+                log.exception("%s: the store refuses the result for #%s", self.destination, lane.number)
+                await self._pause_for(e)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 30.0)
+
+    async def _pause_for(self, error: ReplyError) -> None:
+        try:
+            await self.store.pause(self.destination, "store_refuses", f"The store refuses a result: {error}"[:300])
+        except (StoreUnavailable, ReplyError) as e:
+            log.warning("%s cannot be paused: %s", self.destination, e)
 
     async def _bury(self, lane: LeasedLane) -> None:
         did = await self.store.drop_unknown_job(self.destination, lane.job, lane.unknown_job)

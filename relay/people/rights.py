@@ -75,6 +75,7 @@ RIGHTS: Final[Mapping[str, Right]] = {
     # contacts
     "get_contact": _read(),
     "change_contact": _write(),
+    "erase_contact": _admin(sudo=True),
     # what runs
     "list_dead_letters": _read(),
     "replay_dead_letters": _write(Role.ADMIN),

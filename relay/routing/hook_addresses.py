@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-HOOK_SECRET_BYTES: Final = 24  # 192 bits, 32 characters; at least 128 are asked for (RELIABILITY 3.1)
+HOOK_SECRET_BYTES: Final = 24  # 192 bits, 32 characters; at least 128 are asked for (PITFALLS 3.1)
 _HOOK_CONTEXT: Final = b"relay.hook-secret.v1"
 
 
@@ -26,6 +26,11 @@ def hook_secrets(keys: Sequence[str], name: str) -> list[str]:
         raise ValueError("at least one secret key is needed, and none may be empty")
     digests = (hmac.digest(key.encode(), b"%b\0%b" % (_HOOK_CONTEXT, name.encode()), hashlib.sha256) for key in keys)
     return [urlsafe_b64encode(digest[:HOOK_SECRET_BYTES]).decode("ascii") for digest in digests]
+
+
+def proof_of_key(key: str, nonce: str) -> str:
+    """What only a relay with this secret key can answer to a nonce; nothing else can be made of it."""
+    return hmac.digest(key.encode(), b"relay.proof.v1\0" + nonce.encode("utf-8", "replace"), hashlib.sha256).hex()
 
 
 def check_hook_secret(secrets: Sequence[str], given: str) -> bool:

@@ -19,7 +19,7 @@ _NOTICES = {
     "closed": "resumed",
     "resumed": "resumed",
     "failing": "failing",
-    "working": "working_again",
+    "recovered": "working_again",
 }
 # The same news about an account within this time is not news, unless it is still so afterwards.
 QUIET_S = 60.0
@@ -36,7 +36,7 @@ class Announcer:
         self._held_back: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def state_change(self, account: str, what: str, words: str) -> None:
-        """`what`: paused (credentials), opened, closed, resumed, failing (for minutes, with messages waiting), working.
+        """`what`: paused (credentials), opened, closed, resumed, failing (for minutes, messages waiting), recovered.
 
         An account that goes back and forth is not told each time; but what people heard last must be true, so news
         that was held back is told after all when it still holds.

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from hiredis import ReplyError
 
 from relay.contract import CatchingUp, Http, Polling
 from relay.contract.errors import RelayError
 from relay.inbound.intake import Intake
-from relay.routing.accounts import Account, Accounts
+from relay.routing.accounts import Accounts
 from relay.store.store import Store, StoreMemory
 
 log = logging.getLogger("relay.service.pollers")
@@ -34,19 +33,19 @@ class Pollers:
         self.intake = intake
         self.holder = holder
 
-    def all(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        """(name, coroutine) of every poller of this deployment."""
-        found: list[tuple[str, Coroutine[Any, Any, None]]] = []
-        for connection in self.accounts.by_name.values():
-            bridge = connection.bridge
-            if (isinstance(bridge, Polling) and bridge.polls()) or isinstance(bridge, CatchingUp):
-                found.append((f"poller {connection.name}", self._run(connection)))
-        return found
+    def needed(self) -> list[str]:
+        """The accounts whose events are fetched."""
+        return [
+            a.name
+            for a in self.accounts.by_name.values()
+            if (isinstance(a.bridge, Polling) and a.bridge.polls()) or isinstance(a.bridge, CatchingUp)
+        ]
 
-    async def _run(self, connection: Account) -> None:
+    async def run(self, name: str) -> None:
         """For ever: hold the lease, catch up, then poll if the settings ask for it, else catch up again after a while;
         back off on trouble."""
-        bridge, pause = connection.bridge, FIRST_PAUSE_S
+        connection, pause = self.accounts.by_name[name], FIRST_PAUSE_S
+        bridge = connection.bridge
         memory = StoreMemory(self.store, connection.name)
         http = self.senders[connection.name]
         while True:

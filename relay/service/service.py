@@ -1,33 +1,31 @@
 """One process of the relay, put together: web, workers, or both, over one store.
 
-`start` and `stop` are the only doors. Everything that runs besides hooks and lanes is one of a few background tasks,
-each with a loop that survives the store being away.
+`start`, `reload` and `stop` are the only doors. What has to be closed is put on a stack as it is opened, so that a
+start that fails half-way and an orderly stop undo the same things in the same order.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import gc
 import logging
-import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from aiohttp import web
-from hiredis import ReplyError
 
 from relay.config.load import Config
-from relay.contract import Bridge, Check, Http, Probing, Provisioning, Reclaiming, Sandbox, SandboxOptions
+from relay.contract import Bridge, Check, Lookup, Reclaiming, Sandbox
 from relay.contract.errors import RelayError, StoreUnavailable
 from relay.contract.model import AccountWarning, Attachment, Outcome
 from relay.history.archived import ArchivedPosition
 from relay.history.archiver import Archiver
 from relay.history.database import Database, HistoryUnavailable, address
+from relay.inbound.bodies import Spool
 from relay.inbound.contact_lookup import ContactLookup
 from relay.inbound.desk_commands import DeskCommands
 from relay.inbound.front import Front
@@ -37,35 +35,45 @@ from relay.inbound.intake import Intake
 from relay.media.fetcher import Fetcher
 from relay.media.library import MediaStore
 from relay.media.links import media_path
+from relay.media.room import room_problems
 from relay.media.serving import media_routes
 from relay.observe.metrics import Metrics
 from relay.observe.readiness import Readiness
 from relay.outbound.attempt import Attempts
-from relay.outbound.lane_worker import LaneWorker, is_gone, worker_id
+from relay.outbound.lane_worker import LaneWorker, worker_id
 from relay.people.people import People
-from relay.routing.accounts import Account, Accounts, build
+from relay.routing.accounts import Account, Accounts
 from relay.service.account_identity import Identities
 from relay.service.announcer import Announcer
+from relay.service.deployment import Deployment, Difference, difference
+from relay.service.listening import listen
+from relay.service.opening import open_store
+from relay.service.outage_watch import LOOK_EVERY_S as OUTAGES_EVERY_S
+from relay.service.outage_watch import OutageWatch
 from relay.service.pollers import Pollers
+from relay.service.provisioning import probe_one, provision_and_say
 from relay.service.reply_windows import LOOK_EVERY_S, ReplyWindowWatch
 from relay.service.resumer import Resumer
-from relay.store.records import Breaker, Finished, Head
-from relay.store.server.address import StoreAddress
+from relay.service.sandboxes import addresses_of, mounted
+from relay.service.tasks import Supervisor
+from relay.service.upkeep import PURGE_EVERY_S, SWEEP_EVERY_S, Upkeep
+from relay.store import belonging
+from relay.store.records import Finished, Head
 from relay.store.server.checks import check_store
-from relay.store.server.embedded import EmbeddedStore
-from relay.store.store import Store, bell
+from relay.store.store import bell
 from relay.texts.templates import Templates
 from relay.transport.file_parts import file_opener
+from relay.transport.names import Names
 from relay.transport.sender import Sender
 from relay.web import application as webapp
+from relay.web.assets import assets
 from relay.web.behind_login import behind_login, needs_no_login
 from relay.web.feed.reader import FeedReader
 from relay.web.start_page import page_routes
 
 log = logging.getLogger("relay.service.service")
 
-SWEEP_EVERY_S = 30.0
-PURGE_EVERY_S = 3600.0
+RESUME_EVERY_S = 2.0
 IDENTITY_EVERY_S = 600.0
 UNKNOWN_EVERY_S = 15.0
 
@@ -77,34 +85,6 @@ class ProcessRole:
     web: bool = True
     workers: bool = True
     only: tuple[str, ...] | None = None
-
-
-async def open_store(config: Config, *, tell_others: bool = True) -> tuple[Store, EmbeddedStore | None]:
-    """Start or find the embedded server, connect. Raises StoreUnavailable with a sentence."""
-    embedded: EmbeddedStore | None = None
-    where = config.store
-    if where.embedded:
-        embedded = EmbeddedStore(config.data_dir, config.fsync)
-        where = StoreAddress.parse(await embedded.start())
-    breaker = config.delivery.breaker
-    if breaker is None:
-        limits = Breaker(failures=0)
-    else:
-        limits = Breaker(
-            failures=breaker.failures,
-            lanes=breaker.lanes,
-            first_ms=int(breaker.pause_s(1) * 1000),
-            max_ms=int(breaker.pause_s(1000) * 1000),
-        )
-    store = Store(where, retention_s=config.retention, breaker=limits, tell_others=tell_others)
-    try:
-        await store.start()
-    except StoreUnavailable:
-        await store.stop()
-        if embedded is not None:
-            await embedded.stop()
-        raise
-    return store, embedded
 
 
 class Service:
@@ -123,18 +103,17 @@ class Service:
         self.workers: dict[str, LaneWorker] = {}
         self.handover = Handover(self.name, self.workers)
         self.senders: dict[str, Sender] = {}
-        self.sandboxes: dict[str, Sandbox] = {}
+        self.sandboxes: Mapping[str, Sandbox] = {}
+        self.lookups: dict[str, Lookup] = {}
         self.address = ""
         self.feed: FeedReader | None = None
         self.archived: ArchivedPosition | None = None
         self.setup_address = ""  # where the first user is made, while there is none; a secret
         self.warnings: list[str] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._worker_tasks: set[asyncio.Task[None]] = set()
-        self._front: Front | None = None
-        self._embedded: EmbeddedStore | None = None
-        self._bell: Any = None
-        self._socket: socket.socket | None = None
+        self.background = Supervisor()
+        self._stack = contextlib.AsyncExitStack()
+        self._reloading = asyncio.Lock()
+        self.running = False
 
     # --- start -----------------------------------------------------------------------------------------------------
 
@@ -146,53 +125,54 @@ class Service:
             await self.stop()
             raise
 
+    async def stop(self) -> None:
+        """Take nothing new, finish what is in flight, close everything. Uses up no try, loses nothing."""
+        self.running = False
+        if self.feed is not None:
+            self.feed.close("shutdown")  # streams would otherwise hold up everything that waits for requests to end
+        await self._stack.aclose()
+
     async def _start(self) -> None:
         config = self.config
-        origin = self._listen()
-        # In a process that is both halves, a lane armed here is rung here; others hear of it by their own poll.
-        everything = self.parts.web and self.parts.workers and self.parts.only is None
-        self.store, self._embedded = await open_store(config, tell_others=not everything)
-        report = await check_store(self.store.redis)
-        if report.must_refuse and self._embedded is None:
-            raise StoreUnavailable(report.must_refuse)
-        self.warnings += [f"store: {c.what}: {c.found}. {c.remedy}" for c in report.checks if c.ok is False]
-        self.accounts: Accounts = build(
-            config,
-            self.kinds,
-            self.texts,
-            keys=self.keys,
-            local_origin=origin,
-            public_url=config.public_url or origin,
-        )
+        origin = config.local_url
+        self._stack.push_async_callback(self.background.stop)  # of a start that fails; an orderly stop begins with it
+        if self.parts.web:
+            self._listener, origin = listen(config)
+            self._stack.callback(self._listener.close)
+            self.address = origin
+        await self._open_store()
+        self.deployment = Deployment(config=config, kinds=self.kinds, keys=self.keys, texts=self.texts, origin=origin)
+        self.accounts = self.deployment.accounts()
         for name in await self.store.orphans(self.accounts.by_name):
             self.warnings.append(
                 f'store: messages wait for "{name}", which is not in {config.path.name}. Put it back to send them.'
             )
-        channels = self.accounts.channels()
-        names = [c.name for c in channels]
-        # Those that are configured first, so that none of them is allotted to another.
-        for connection in sorted(channels, key=lambda c: c.configured_bot_id is None):
-            try:
-                connection.bot_id = await self.store.bot_id(connection.name, connection.configured_bot_id, among=names)
-            except ValueError as e:
-                raise RelayError(f"{e} in config.yaml.") from None
+        await self._allot_bot_ids(self.accounts)
         self.media = MediaStore(config.data_dir / "media")
         await self.media.prepare()
+        self.spool = Spool(self.media.incoming)
+        self.spool.prepare()
+        self._stack.callback(self.spool.close)
+        self.names = Names()
+        self._stack.push_async_callback(self.names.close)
+        # Files of customers in our own sandboxes are on this very server.
+        own = addresses_of(self.accounts, origin)
         self.fetcher = Fetcher(
-            self.media.incoming,
-            # Files of customers in our own sandboxes are on this very server.
-            allow_private=[origin] if any(c.settings.sandboxed for c in self.accounts.by_name.values()) else (),
-            timeout_s=config.media.fetch_timeout,
+            self.spool.folder, allow_private=own, timeout_s=config.media.fetch_timeout, resolver=self.names
         )
-        self._build_senders()
+        self._stack.push_async_callback(self.fetcher.close)
+        self._stack.push_async_callback(self._close_senders)
+        for name in self.accounts.by_name:
+            self.senders[name] = self._sender()
         self._build_intake()
         self.readiness = Readiness(
             self.store,
             self.metrics,
-            list(self.accounts.by_name),
+            self.accounts,
             lambda: list(self.workers.values()),
             expects_workers=self.parts.workers,
             name=self.name,
+            background=lambda: [*self.background.problems(), *room_problems(self.media.directory)],
         )
         if self.parts.web:
             await self._start_web(origin)
@@ -200,44 +180,66 @@ class Service:
             # Before anything is sent: it might be sent to the wrong customers.
             await self.identities.at_start()
             await self._start_workers()
-        self._spawn(self.readiness.watch(), "readiness")
+        # What goes on beside hooks and lanes ends first.
+        self._stack.push_async_callback(self.background.stop)
+        self.background.keep("readiness", self.readiness.watch)
         await self.readiness.probe()
         self.readiness.started = True
         if self._embedded is not None:
-            self._spawn(self._embedded.keep_running(), "embedded store")
+            self.background.keep("embedded store", self._embedded.keep_running)
         if self.parts.web and config.provision:
-            self._spawn(self._provision_and_say(), "provision")
+            self.background.once(provision_and_say(list(self.accounts.by_name.values()), self.senders), "provision")
+        self.running = True
         # Long-lived objects leave the collector's sight, and it looks less often: measured x1.15 to x1.3.
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 50, 50)
 
-    def _listen(self) -> str:
-        """Bind early: sandboxes and hook addresses need the port."""
-        config = self.config
-        if not self.parts.web:
-            return config.local_url
-        family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-        try:
-            self._socket = socket.create_server((config.host, config.port), family=family, backlog=1024)
-        except OSError as e:
-            raise RelayError(_why_not_listening(config.listen, e)) from e
-        port = self._socket.getsockname()[1]
-        self.address = f"http://{_loopback(config.host)}:{port}"
-        return self.address
+    async def _open_store(self) -> None:
+        # In a process that is both halves, a lane armed here is rung here; others hear of it by their own poll.
+        everything = self.parts.web and self.parts.workers and self.parts.only is None
+        self.store, self._embedded = await open_store(self.config, tell_others=not everything)
+        if self._embedded is not None:
+            self._stack.push_async_callback(self._embedded.stop)
+        self._stack.push_async_callback(self._leave_store)
+        report = await check_store(self.store.redis)
+        if report.must_refuse and self._embedded is None:
+            raise StoreUnavailable(f"the store {self.config.store}: {report.must_refuse}")
+        await belonging.claim(self.store, self.config.data_dir)
+        self.warnings += [f"store: {c.what}: {c.found}. {c.remedy}" for c in report.checks if c.ok is False]
 
-    def _build_senders(self) -> None:
-        for name in self.accounts.by_name:
-            self.senders[name] = Sender(
-                timeout_s=self.config.delivery.timeout,
-                limit=self.config.delivery.concurrency,
-                open_file=file_opener(self.media, self.fetcher, self.config.media.max_file),
-            )
+    async def _allot_bot_ids(self, accounts: Accounts) -> None:
+        channels = accounts.channels()
+        names = [c.name for c in channels]
+        # Those that are configured first, so that none of them is allotted to another.
+        for channel in sorted(channels, key=lambda c: c.configured_bot_id is None):
+            try:
+                channel.bot_id = await self.store.bot_id(channel.name, channel.configured_bot_id, among=names)
+            except ValueError as e:
+                raise RelayError(f"{e} in config.yaml.") from None
+
+    async def _leave_store(self) -> None:
+        with contextlib.suppress(StoreUnavailable):
+            await self.store.unregister(self.name)
+        await self.store.stop()
+
+    def _sender(self) -> Sender:
+        return Sender(
+            timeout_s=self.config.delivery.timeout,
+            limit=self.config.delivery.concurrency,
+            open_file=file_opener(self.media, self.fetcher, self.config.media.max_file),
+            names=self.names,
+        )
+
+    async def _close_senders(self) -> None:
+        for sender in self.senders.values():
+            await sender.close()
 
     def link_file(self, destination: str, attachment: Attachment) -> str:
         """A signed address of a file we hold, as this destination reaches us."""
-        base = self.accounts.by_name[destination].base
-        return base + media_path(self.keys, attachment.file_id, destination, attachment.filename)
+        account = self.accounts.by_name[destination]
+        path = media_path(self.keys, attachment.file_id, destination, attachment.filename, lasting=account.is_desk)
+        return account.base + path
 
     def _build_intake(self) -> None:
         commands = DeskCommands(self.accounts, self.store, self.texts, wake_workers=self.wake_workers)
@@ -259,35 +261,34 @@ class Service:
 
     async def _start_web(self, origin: str) -> None:
         config = self.config
-        lookups = {
-            d.name: ContactLookup(self.accounts, self.store, d.name, self.link_file) for d in self.accounts.desks()
-        }
-        hooks = Hooks(
+        for desk in self.accounts.desks():
+            self._add_lookup(desk.name)
+        self.hooks = Hooks(
             self.accounts,
             self.intake,
-            lookups,
+            self.lookups,
             self.metrics,
             max_body=config.max_body,
-            spool=self.media.incoming,
+            max_file=config.media.max_file,
+            spool=self.spool,
+            trusted_proxies=config.trusted_proxies,
         )
-        for connection in self.accounts.by_name.values():
-            if connection.settings.sandboxed:
-                self.sandboxes[connection.name] = connection.bridge.sandbox(
-                    SandboxOptions(
-                        name=connection.name,
-                        base_url=connection.bridge.context.url,
-                        settings=connection.settings,
-                        hooks=connection.hooks(),
-                    )
-                )
+        self.sandboxes, fetcher = mounted(
+            self.accounts,
+            self.spool.folder,
+            origin,
+            config.base_url,
+            timeout_s=config.media.fetch_timeout,
+            locale=config.locale,
+        )
+        self._stack.push_async_callback(fetcher.close)
         metrics_token: str | None = None
         if not config.metrics.public:
             metrics_token = config.metrics.token.get_secret_value() if config.metrics.token else ""
         app = webapp.application(
-            hooks=hooks,
+            hooks=self.hooks,
             routes=[
                 *media_routes(self.media, self.keys, max_age_s=int(config.media.links)),
-                *page_routes(self.accounts, self.sandboxes, self.texts, self.readiness),
                 *await self._behind_login(),
             ],
             readiness=self.readiness,
@@ -295,14 +296,21 @@ class Service:
             metrics_token=metrics_token,
             sandboxes=self.sandboxes,
             max_body=config.max_body,
+            keys=self.keys,
         )
-        assert self._socket is not None
-        self._front = Front(app, hooks, shutdown_timeout=5.0)
-        await self._front.start(self._socket)
+        front = Front(app, self.hooks, shutdown_timeout=5.0)
+        self._stack.push_async_callback(front.stop)
+        await front.start(self._listener)
+
+    def _add_lookup(self, desk: str) -> None:
+        self.lookups[desk] = ContactLookup(self.accounts, self.store, desk, self.link_file)
 
     async def _behind_login(self) -> Sequence[web.RouteDef]:
         """Log-in, API and pages for people; and the link with which the first of them sets it up."""
-        self.database = Database(address("sqlite", self.config.data_dir))
+        if self.config.history.store == "off":
+            return ()  # nothing is kept, so there are no users either
+        self.database = Database(address(self.config.history.store, self.config.data_dir))
+        self._stack.push_async_callback(self.database.close)
         try:
             await self.database.connect()
         except HistoryUnavailable as e:
@@ -326,16 +334,17 @@ class Service:
         )
         self.feed = made.services.feed
         self.archived = made.services.archived
+        self._stack.push_async_callback(self.archived.stop)
         await self.archived.start()
         self.archiver = Archiver(self.store, self.database, holder=self.name)
         archiver = self.archiver
         self.readiness.history_problem = lambda: archiver.problem
-        self._spawn(archiver.run(), "archiver")
-        self._spawn(self.feed.run(), "feed")
+        self.background.keep("archiver", archiver.run)
+        self.background.keep("feed", self.feed.run)
         with contextlib.suppress(HistoryUnavailable):
             if not needs_no_login(self.config) and (secret := await people.setup_link()):
                 self.setup_address = f"{self.config.public_url or self.address}/setup/{secret}"
-        return made.routes
+        return [*made.routes, *page_routes(self.accounts, self.sandboxes, self.texts, assets(), made.gate)]
 
     async def _doctor(self) -> dict[str, list[Check]]:
         """What `relay doctor` would find, asked by this process."""
@@ -346,53 +355,57 @@ class Service:
         return found
 
     async def _start_workers(self) -> None:
-        config = self.config
-        senders: Mapping[str, Http] = self.senders
-        attempts = Attempts(
+        config, background = self.config, self.background
+        self.attempts = Attempts(
             self.accounts,
             self.store,
             self.texts,
-            senders,
+            self.senders,
             self.link_file,
             retries=config.delivery.retries,
             pause_s=config.delivery.pause_s,
             on_attempt=self._count_attempt,
         )
+        self._turning = Supervisor()
+        self._stack.push_async_callback(self._stop_workers)
         for name in self.parts.only if self.parts.only is not None else self.accounts.by_name:
-            worker = LaneWorker(
-                self.store,
-                name,
-                partial(attempts.begin, name),
-                name=self.name,
-                concurrency=config.delivery.concurrency,
-                on_finished=self._on_finished,
-            )
-            self.workers[name] = worker
-            self._worker_tasks.add(self._spawn(worker.async_run(), f"worker {name}"))
-        await self._revive()
-        self._bell = bell(self.store, lambda destination: self.wake_workers((destination,)))
-        await self._bell.start()
-        pollers = Pollers(self.accounts, self.store, self.senders, self.intake, self.name)
-        self._spawn(self._every(SWEEP_EVERY_S, self._sweep), "sweeper")
-        self._spawn(self._every(PURGE_EVERY_S, self._purge_media), "media purge")
-        self._spawn(self._every(2.0, lambda: self.resumer.look(self.name)), "resumer")
-        self._spawn(self._every(IDENTITY_EVERY_S, self.identities.check), "identities")
-        self._spawn(self._every(UNKNOWN_EVERY_S, self.identities.look_again), "identities not known yet")
-        windows = ReplyWindowWatch(self.accounts, self.store, self.texts, self.intake, config.delivery.warn_before)
-        self._spawn(self._every(LOOK_EVERY_S, lambda: windows.look(self.name)), "windows")
-        for task_name, poll in pollers.all():
-            self._spawn(poll, task_name)
+            self._start_worker(name)
+        upkeep = Upkeep(self.store, self.media, self.workers, self.name, config.retention)
+        await upkeep.revive()
+        ringing = bell(self.store, lambda destination: self.wake_workers((destination,)))
+        self._stack.push_async_callback(ringing.stop)
+        await ringing.start()
+        self.windows = ReplyWindowWatch(self.accounts, self.store, self.texts, self.intake, config.delivery.warn_before)
+        self.pollers = Pollers(self.accounts, self.store, self.senders, self.intake, self.name)
+        self._stack.push_async_callback(background.stop)
+        background.every(SWEEP_EVERY_S, "sweeper", upkeep.sweep)
+        background.every(PURGE_EVERY_S, "media purge", upkeep.purge_media)
+        background.every(RESUME_EVERY_S, "resumer", lambda: self.resumer.look(self.name))
+        outages = OutageWatch(self.accounts, self.store, self.announcer)
+        background.every(OUTAGES_EVERY_S, "outages", lambda: outages.look(self.name))
+        background.every(IDENTITY_EVERY_S, "identities", self.identities.check)
+        background.every(UNKNOWN_EVERY_S, "identities not known yet", self.identities.look_again)
+        background.every(LOOK_EVERY_S, "reply windows", lambda: self.windows.look(self.name))
+        for name in self.pollers.needed():
+            background.keep(f"poller {name}", partial(self.pollers.run, name))
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
+    def _start_worker(self, name: str) -> None:
+        worker = LaneWorker(
+            self.store,
+            name,
+            partial(self.attempts.begin, name),
+            name=self.name,
+            concurrency=self.config.delivery.concurrency,
+            on_finished=self._on_finished,
+        )
+        self.workers[name] = worker
+        self._turning.keep(f"worker {name}", worker.async_run)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("the task %s ended: %s", task.get_name(), error, exc_info=error)
+    async def _stop_workers(self) -> None:
+        # The web half stays up meanwhile: what still comes in is durable, and waits for the next start.
+        grace_s = self.config.delivery.timeout + 2
+        await asyncio.gather(*(w.stop(grace_s) for w in self.workers.values()), return_exceptions=True)
+        await self._turning.stop()
 
     # --- while it runs ---------------------------------------------------------------------------------------------
 
@@ -409,148 +422,75 @@ class Service:
     def _on_finished(self, destination: str, head: Head, finished: Finished, words: str) -> None:
         self.wake_workers(finished.woken)
         if finished.state_change:
-            self._spawn(self.announcer.state_change(destination, finished.state_change, words), "announcement")
+            said = self.announcer.state_change(destination, finished.state_change, words)
+            self.background.once(said, "announcement")
         if head.kind == "delete" and finished.state in ("accepted", "delivered", "read"):
-            self._spawn(self.announcer.taken_back(head.delivery_id), "announcement")
+            self.background.once(self.announcer.taken_back(head.delivery_id), "announcement")
         if finished.state == "failed" and finished.status != "stale":
-            self._spawn(self.announcer.early_failure(head.delivery_id), "announcement")
+            self.background.once(self.announcer.early_failure(head.delivery_id), "announcement")
 
-    def _on_warned(self, connection: Account, event: AccountWarning) -> None:
-        if isinstance(connection.bridge, Reclaiming):
-            self._spawn(self._reclaim(connection, connection.bridge), f"reclaim {connection.name}")
+    def _on_warned(self, account: Account, event: AccountWarning) -> None:
+        if isinstance(account.bridge, Reclaiming):
+            self.background.once(self._reclaim(account, account.bridge), f"reclaim {account.name}")
 
-    async def _reclaim(self, connection: Account, bridge: Reclaiming) -> None:
+    async def _reclaim(self, account: Account, bridge: Reclaiming) -> None:
         try:
-            for check in await bridge.reclaim(self.senders[connection.name], connection.hooks()):
-                log.warning("%s: %s: %s %s", connection.name, check.what, check.found, check.remedy)
+            for check in await bridge.reclaim(self.senders[account.name], account.hooks()):
+                log.warning("%s: %s: %s %s", account.name, check.what, check.found, check.remedy)
         except RelayError as e:
-            log.warning("%s: the callback was not taken back: %s", connection.name, e)
+            log.warning("%s: the callback was not taken back: %s", account.name, e)
 
-    async def _revive(self) -> None:
-        """Lanes held by processes of this machine that are gone go on at once: after a kill -9 the next start need not
-        wait for leases to end."""
-        dead = [w for w in await self.store.known_workers() if w != self.name and is_gone(w)]
-        if dead:
-            for name in self.workers:
-                if lanes := await self.store.free_dead_workers_lanes(name, dead):
-                    log.warning("%s: %d lanes of a process that died go on", name, lanes)
-            for worker in dead:
-                await self.store.unregister(worker)
+    # --- another configuration -------------------------------------------------------------------------------------
 
-    async def _sweep(self) -> None:
-        for name, worker in self.workers.items():
-            if armed := await self.store.sweep(name):
-                log.warning("%s: %d lanes had lost their wake-up", name, armed)
-                worker.ring()
+    async def reload(self, config: Config) -> Difference:
+        """Go on with another configuration: hooks, lanes and what is in flight are not disturbed.
 
-    async def _purge_media(self) -> None:
-        if await self.store.try_lease("purge", self.name, PURGE_EVERY_S / 2):
-            await self.media.purge(self.config.retention)
+        Raises RelayError, and changes nothing, when something differs that only a start can change.
+        """
+        async with self._reloading:
+            found = difference(self.config, config)
+            if found.needs_restart:
+                what = ", ".join(found.needs_restart)
+                raise RelayError(f"Nothing was changed: {what} can only be changed by a restart.")
+            deployment = self.deployment.with_config(config)
+            accounts = deployment.accounts()
+            await self._allot_bot_ids(accounts)
+            for name in found.added:
+                self.senders[name] = self._sender()
+                if accounts.by_name[name].is_desk:
+                    self._add_lookup(name)
+            # From here to the next await nothing else runs: no event sees half of it.
+            self.accounts.become(accounts)
+            self.config, self.deployment = config, deployment
+            if self.parts.web:
+                self.hooks.refresh()
+            if self.parts.workers:
+                self._change_delivery()
+                await self._change_workers(found)
+            for name in found.removed:
+                self.lookups.pop(name, None)
+                await self.senders.pop(name).close()
+            if self.parts.web and config.provision:
+                asked = [self.accounts.by_name[n] for n in (*found.added, *found.changed)]
+                self.background.once(provision_and_say(asked, self.senders), "provision")
+            return found
 
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await work()
-            except (StoreUnavailable, ReplyError, OSError) as e:
-                log.info("postponed: %s", e)
-            await asyncio.sleep(seconds)
+    def _change_delivery(self) -> None:
+        delivery = self.config.delivery
+        self.attempts.retries, self.attempts.pause_s = delivery.retries, delivery.pause_s
+        self.windows.warn_before_ms = int(delivery.warn_before * 1000)
+        self.attempts.refresh()
 
-    async def _provision_and_say(self) -> None:
-        """Register our hook addresses, and say what would not work; neither stops anything."""
-        for connection in self.accounts.by_name.values():
-            name, http = connection.name, self.senders[connection.name]
-            for check in (*await provision_one(connection, http), *await probe_one(connection, http)):
-                if check.ok is False:
-                    log.warning("%s: %s: %s %s", name, check.what, check.found, check.remedy)
-                elif check.changed and check.remedy:  # done, and somebody may not like it
-                    log.warning("%s: %s: %s. %s", name, check.what, check.found, check.remedy)
-                elif check.changed:
-                    log.info("%s: %s: %s", name, check.what, check.found)
-
-    # --- stop ------------------------------------------------------------------------------------------------------
-
-    async def stop(self) -> None:
-        """Take nothing new, finish what is in flight, close everything. Uses up no try, loses nothing."""
-        if self.feed is not None:
-            self.feed.close("shutdown")  # streams would otherwise hold up everything that waits for requests to end
-        beside = [t for t in self._tasks if t not in self._worker_tasks]
-        await _cancel(beside)
-        if self.workers:
-            # The web half stays up meanwhile: what still comes in is durable, and waits for the next start.
-            grace_s = self.config.delivery.timeout + 2
-            await asyncio.gather(*(w.stop(grace_s) for w in self.workers.values()), return_exceptions=True)
-        if self._front is not None:
-            await self._front.stop()
-            self._front = None
-        await _cancel(list(self._tasks))
-        for sender in self.senders.values():
-            await sender.close()
-        if hasattr(self, "fetcher"):
-            await self.fetcher.close()
-        if self.archived is not None:
-            await self.archived.stop()
-        if hasattr(self, "database"):
-            await self.database.close()
-        if self._bell is not None:
-            await self._bell.stop()
-        if hasattr(self, "store"):
-            with contextlib.suppress(StoreUnavailable):
-                await self.store.unregister(self.name)
-            await self.store.stop()
-        if self._embedded is not None:
-            await self._embedded.stop()
-        if self._socket is not None:
-            self._socket.close()
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks, timeout=5.0)
-
-
-async def provision_one(connection: Account, http: Http) -> list[Check]:
-    """What registering this account's hooks came to; [] where the system has no such thing."""
-    if not isinstance(connection.bridge, Provisioning):
-        return []
-    try:
-        return list(await connection.bridge.provision(http, connection.hooks()))
-    except RelayError as e:
-        return [Check(ok=False, what="hook address", found=str(e), remedy="`relay doctor` tells more")]
-
-
-async def probe_one(connection: Account, http: Http) -> list[Check]:
-    """Whether this account would work; [] where the system cannot be asked."""
-    if not isinstance(connection.bridge, Probing):
-        return []
-    try:
-        return list(await connection.bridge.probe(http))
-    except RelayError as e:
-        return [Check(ok=False, what="reachable", found=str(e))]
-
-
-def _why_not_listening(listen: str, error: OSError) -> str:
-    """What to do about an address that cannot be listened on."""
-    if error.errno == errno.EADDRINUSE:
-        return (
-            f"{listen} is in use, perhaps by another relay. End that one, or set `listen` in config.yaml "
-            "to another port."
-        )
-    if error.errno == errno.EACCES:
-        return f"This user may not listen on {listen}: ports below 1024 are reserved. Set `listen` to a higher one."
-    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return (
-            f"This machine has no address {listen.rpartition(':')[0]}. Set `listen` in config.yaml to one it has, "
-            "or to 0.0.0.0 for all."
-        )
-    return f"Cannot listen on {listen}: {error.strerror or error}."
-
-
-def _loopback(host: str) -> str:
-    """The address under which this machine reaches what listens on `host`."""
-    if host in ("0.0.0.0", ""):  # noqa: S104 - compared, not bound
-        return "127.0.0.1"
-    if host == "::":
-        return "[::1]"
-    return f"[{host}]" if ":" in host else host
+    async def _change_workers(self, found: Difference) -> None:
+        for name in (*found.removed, *found.changed):
+            await self.background.end(f"poller {name}")
+        for name in found.removed:
+            if (worker := self.workers.pop(name, None)) is not None:
+                await worker.stop(self.config.delivery.timeout + 2)
+                await self._turning.end(f"worker {name}")
+        if self.parts.only is None:
+            for name in found.added:
+                self._start_worker(name)
+        for name in self.pollers.needed():
+            if name in (*found.added, *found.changed):
+                self.background.keep(f"poller {name}", partial(self.pollers.run, name))

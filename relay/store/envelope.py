@@ -1,7 +1,7 @@
 """The envelope as it is journalled: JSON in, JSON out.
 
 What the store keeps in fields of its own (contact, number, times) is not in it. Field names are short words of the
-model; an upgrade may add fields, and reads what older versions left out (RELIABILITY experiment 38).
+model; an upgrade may add fields, and reads what older versions left out (PITFALLS experiment 38).
 """
 
 from __future__ import annotations

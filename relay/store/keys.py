@@ -9,6 +9,8 @@ key                        type    holds                                        
 ========================== ======= ============================================ ====================================
 P seq                      hash    `contact`: last number given out; `fence`:   for ever: numbers and tokens are never
                                    last generation or token                     used twice
+P deployment               hash    id (the same lies in data_dir), format       for ever: tells an emptied store
+                                   (of this table: a higher one is refused)
 P who:<channel>            hash    remote user id -> n                          for ever: a contact keeps its number
 P name:<channel>           hash    user name, lower case -> n, latest holder    for ever
 P contact:<n>              hash    ch id user name first last lk dm cid cat     for ever
@@ -39,13 +41,16 @@ P arq:<dest>               zset    arq's queue: job id by due time, or by the   
                                    end of its lease
 arq:job:<dest>:<n>:<g>     string  arq's job, JSON; arguments are ids only      with its lane: no expiry, because an
                                                                                 expired payload is a lost message
-                                                                                to plain arq (RELIABILITY A2, A8); a
+                                                                                to plain arq (PITFALLS A2, A8); a
                                                                                 lane given away at acceptance has none
                                                                                 until it sleeps or is claimed
 P dest:<dest>              hash    paused open probe prober pause fails words   for ever, a few fields
                                    since swept (prober: token of the breaker's
                                    probe; swept: when lanes were last swept)
 P failing:<dest>           set     lanes that failed since the last success     until the next success
+P transient:<dest>         set     lanes asleep because the destination was     until the next success, which wakes them
+                                   down
+P woken:<dest>             set     lanes that a success elsewhere has woken     until they get through, or give up
 P dead                     zset    delivery ids of dead letters by time         until dropped or replayed
 P seen:<account>:<digest>  string  message id                                   longer than the sender's whole retry
                                                                                 span (`SEEN_TTL_S`)
@@ -88,7 +93,7 @@ from collections.abc import Iterable
 
 PREFIX = "{relay}:"
 
-# A sender that repeats for 36 hours (the longest documented, Meta's) must still be recognised; RELIABILITY 3.1.
+# A sender that repeats for 36 hours (the longest documented, Meta's) must still be recognised; PITFALLS 3.1.
 SEEN_TTL_S = 72 * 3600.0
 # A report may be minutes early under load and days early after a restore; it is small.
 EARLY_TTL_S = 7 * 86400.0
@@ -99,7 +104,7 @@ ECHO_TTL_S = 72 * 3600.0
 
 
 def digest(parts: Iterable[str]) -> str:
-    """A short, collision-safe name for a tuple of strings: each part is preceded by its length (RELIABILITY 3.1)."""
+    """A short, collision-safe name for a tuple of strings: each part is preceded by its length (PITFALLS 3.1)."""
     raw = [part.encode("utf-8", "surrogatepass") for part in parts]
     return hashlib.blake2s(b"".join([b"%d:%b" % (len(r), r) for r in raw]), digest_size=16).hexdigest()
 
@@ -117,5 +122,5 @@ def seen(account: str, identity: Iterable[str]) -> str:
 
 def echo(desk: str, text: str) -> str:
     """Name (without prefix) of the key that says a text at a desk is our own. White space at the ends and `\\r` do not
-    count: the team chat drops them (facts 1.9)."""
+    count: the team chat drops them (FACTS 1.9)."""
     return f"echo:{desk}:{digest((text.replace(chr(13), '').strip(),))}"

@@ -5,6 +5,7 @@ A lane's head is the one value that is added to after it was made: what its enve
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,12 +45,20 @@ class Head(msgspec.Struct, kw_only=True):
     username: str
     name: str
     tried_before: bool  # there is a log already
+    pieces: bytes = b""  # all parts, JSON, as they were cut when the first one went; empty before
     said: Envelope | None = None  # what `envelope` says, where that is known without reading it
 
     @property
     def progress(self) -> str:
         """What an attempt changes, as finish.lua compares it: parts accepted / tries failed."""
         return f"{self.part}/{self.tries}"
+
+
+class Lease(msgspec.Struct, kw_only=True):
+    """Until when a lane is surely ours, by the event loop's clock. Counted from before the store was asked, so it ends
+    a little early rather than late."""
+
+    until: float = math.inf
 
 
 class LeasedLane(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +69,7 @@ class LeasedLane(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     taken_over: bool  # the former holder died with it
     unknown_job: str = ""
+    lease: Lease = msgspec.field(default_factory=Lease)
     head: Head | None = None
 
 
@@ -96,6 +106,9 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     words: str = ""
     go_on: bool = True
+    told_ms: int = 0  # how long the other side has told us to wait
+    transient: bool = False  # the failure is the destination's own: its connection, a 5xx
+    pieces: bytes = b""  # all parts of the delivery, JSON; with the verdict "part"
     notice: NewMessage | None = None
     notice_to: tuple[str, ...] = ()
 
@@ -184,3 +197,7 @@ class Destination:
     lanes: int = 0
     backlog: int = 0
     oldest_ms: int = 0
+    failing_ms: int = 0  # since when nothing has got through though something was tried; 0: it is not so
+    last_words: str = ""  # of the last failure
+    next_try_ms: int = 0  # when the first of its lanes is due
+    told: bool = False  # people have been told that it is failing

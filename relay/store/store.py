@@ -6,9 +6,10 @@ store is away, frozen or refuses writes. See `relay.store.keys` for every key.
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any
@@ -20,6 +21,7 @@ from redis.exceptions import RedisError
 from relay.contract.errors import StoreUnavailable
 from relay.contract.model import Contact, Kind, Report, ReportStatus, State
 from relay.store import keys
+from relay.store.belonging import AHEAD, FORMAT, Belonging
 from relay.store.feed import Feed
 from relay.store.records import (
     Accepted,
@@ -31,6 +33,7 @@ from relay.store.records import (
     Finish,
     Finished,
     Head,
+    Lease,
     LeasedLane,
     MessageRecord,
     NewMessage,
@@ -43,7 +46,7 @@ from relay.store.server.pipeline import StorePipeline
 SCRIPTS = {
     "accept": ("job", "arming", "feed", "putting"),
     "claim": ("job", "records", "lanes"),
-    "finish": ("job", "records", "lanes", "feed", "holding", "ladder", "endings", "claims"),
+    "finish": ("job", "records", "lanes", "feed", "waking", "holding", "ladder", "endings", "claims"),
     "fail": ("job", "arming", "feed", "putting", "records", "lanes", "holding", "ladder", "endings", "claims"),
     "renew": (),
     "release": ("job",),
@@ -52,6 +55,8 @@ SCRIPTS = {
     "sweep": ("job", "arming", "records", "lanes"),
     "revive": (),
     "replay": ("job", "arming", "records", "feed", "endings", "claims"),
+    "resume": ("feed", "waking"),
+    "lease": (),
     "drop": ("records", "feed", "endings", "claims"),
     "close": ("feed",),
 }
@@ -107,6 +112,7 @@ def _head(row: Sequence[Any]) -> Head:
         username=_text(row[9]),
         name=_text(row[10]),
         tried_before=row[11] == b"1",
+        pieces=row[12] if len(row) > 12 else b"",
     )
 
 
@@ -138,12 +144,20 @@ class Store:
         self._breaker = tuple(b"%d" % n for n in (b.failures, b.lanes, b.first_ms, b.max_ms))
         self.wire = StorePipeline(connections.locator(where), scripts=load_scripts(feed=feed), timeout_s=timeout_s)
         self._redis: aioredis.Redis | None = None
+        self.belonging: Belonging | None = None
+        self._reached = 0  # the contact's number known to have been given out last
         self._bell = b"1" if tell_others else b"0"
 
     async def start(self) -> None:
         """Connect. Raises StoreUnavailable with a sentence."""
         await self.wire.start()
         self._redis = connections.client(self.where)
+        written = _int(await self.wire.call("HGET", self.key("deployment"), "format"))
+        if written > FORMAT:
+            raise StoreUnavailable(
+                f"The store was written by a newer version of the relay (format {written}; this version knows "
+                f"{FORMAT}). Start that version, or restore the backup made before the upgrade."
+            )
 
     async def stop(self) -> None:
         await self.wire.stop()
@@ -193,6 +207,7 @@ class Store:
         `after`: the newest answer that the writer of this one has seen ("": none); when the conversation has another
         by now, nothing is accepted. None: not checked.
         """
+        until = asyncio.get_running_loop().time() + self.lease_ms / 1000
         reply = await self.wire.run(
             "accept",
             self._prefix,
@@ -217,6 +232,7 @@ class Store:
             self._lease,
             f" {' '.join(handover_to)} " if handover_to else b"",
             b"*" if after is None else after,
+            self._reached,
             *to,
         )
         status, n = reply[0], int(reply[1])
@@ -250,7 +266,9 @@ class Store:
                 name=_text(reply[5]),
                 tried_before=False,
             )
-            lane = LeasedLane(number=n, job=f"{destination}:{n}:{g}", token=g, taken_over=False, head=head)
+            lane = LeasedLane(
+                number=n, job=f"{destination}:{n}:{g}", token=g, taken_over=False, head=head, lease=Lease(until=until)
+            )
             held.append((destination, lane))
         return Accepted(fresh=True, number=n, message_id=message.id, woken=tuple(woken), held=tuple(held))
 
@@ -273,6 +291,7 @@ class Store:
 
     async def claim(self, destination: str, worker: str, most: int) -> Claimed:
         """Take up to `most` due lanes of a destination under a fenced lease."""
+        until = asyncio.get_running_loop().time() + self.lease_ms / 1000
         reply = await self.wire.run("claim", self._prefix, destination, worker, self._lease, most)
         state = _text(reply[2])
         if len(reply) == 3 and state not in ("", "probe"):
@@ -284,6 +303,7 @@ class Store:
                 token=row[2].decode(),
                 taken_over=row[3] == b"1",
                 unknown_job=_text(row[4]),
+                lease=Lease(until=until),
                 head=_head(row[5:]) if len(row) > 5 else None,
             )
             for row in reply[3:]
@@ -293,9 +313,10 @@ class Store:
     async def finish(self, destination: str, lane: LeasedLane, delivery_id: str, what: Finish) -> Finished:
         """Write what an attempt came to and get the lane's next head, in one step."""
         accepted = what.verdict in ("ok", "part")
+        until = asyncio.get_running_loop().time() + self.lease_ms / 1000
         rest: tuple[str | bytes | int, ...]
         if accepted:
-            rest = (what.remote_id, what.words)
+            rest = (what.remote_id, what.words, what.pieces)
         else:
             notice = what.notice
             rest = (
@@ -304,6 +325,8 @@ class Store:
                 what.reason,
                 *self._breaker,
                 self._bell,
+                what.told_ms,
+                b"1" if what.transient else b"0",
                 notice.id if notice else b"",
                 notice.envelope if notice else b"",
                 *(what.notice_to if notice else ()),
@@ -324,6 +347,8 @@ class Store:
             self._retention,
             *rest,
         )
+        if reply[0] == b"next":
+            lane.lease.until = until
         status = reply[0].decode()
         return Finished(
             status=status,
@@ -336,8 +361,12 @@ class Store:
 
     async def renew(self, destination: str, lanes: Sequence[LeasedLane]) -> set[str]:
         """Renew leases; returns the jobs that are no longer ours."""
+        until = asyncio.get_running_loop().time() + self.lease_ms / 1000
         reply = await self.wire.run("renew", self.prefix, destination, self.lease_ms, *_triples(lanes))
-        return {job.decode() for job in reply}
+        lost = {job.decode() for job in reply}
+        for lane in lanes:
+            lane.lease.until = 0.0 if lane.job in lost else until
+        return lost
 
     async def release(self, destination: str, lanes: Sequence[LeasedLane]) -> None:
         """Give lanes back untouched."""
@@ -360,11 +389,11 @@ class Store:
                 return int(armed)
 
     async def drop_unknown_job(self, destination: str, job: str, payload: str) -> str:
-        """A job that no version of us we know has written becomes a dead letter (RELIABILITY experiment 38). Returns
+        """A job that no version of us we know has written becomes a dead letter (PITFALLS experiment 38). Returns
         its delivery id."""
         mid = new_id()
         did = f"{mid}-0"
-        now = int(time.time() * 1000)
+        now = int(await self.now_s() * 1000)
         async with self._slow() as redis, redis.pipeline(transaction=True) as pipe:
             envelope = orjson.dumps({"text": payload[:2000]})
             pipe.hset(
@@ -547,10 +576,17 @@ class Store:
         return found.decode().split()[0] if found else None
 
     async def dead_ids(self) -> list[str]:
-        """Delivery ids of all dead letters, oldest message first: replaying them in this order keeps lanes in order."""
-        async with self._slow() as redis:
-            rows = await redis.zrange(self.key("dead"), 0, -1)
-        return sorted(r.decode() for r in rows)
+        """Delivery ids of all dead letters, oldest message first: replayed in this order lanes stay in order. The
+        ids alone do not: each begins with the time of the host that made it, and hosts disagree."""
+        found = [row.decode() for row in await self.wire.call("ZRANGE", self.key("dead"), "0", "-1")]
+        out: list[tuple[int, str]] = []
+        for i in range(0, len(found), 1000):
+            page = found[i : i + 1000]
+            times = await asyncio.gather(
+                *(self.wire.call("HGET", self.key(f"m:{did.rpartition('-')[0]}"), "at") for did in page)
+            )
+            out += [(_int(at), did) for at, did in zip(times, page, strict=True)]
+        return [did for _, did in sorted(out)]
 
     async def record(self, delivery_id: str) -> DeliveryRecord | None:
         """One delivery, or None."""
@@ -580,7 +616,8 @@ class Store:
                 pipe.zcard(self.key(f"lanes:{name}"))
                 pipe.zrange(self.key(f"lanes:{name}"), 0, 0, withscores=True)
                 pipe.zrange(self.key(f"lanes:{name}"), 0, 999)
-                h, lanes, oldest, numbers = await pipe.execute()
+                pipe.zrange(self.key(f"arq:{name}"), 0, 0, withscores=True)
+                h, lanes, oldest, numbers, queue = await pipe.execute()
             async with redis.pipeline(transaction=False) as pipe:
                 for n in numbers:
                     pipe.llen(self.key(f"lane:{name}:{n.decode()}"))
@@ -592,18 +629,27 @@ class Store:
             since_ms=_int(h.get(b"since")),
             open_ms=_int(h.get(b"open")),
             fails=_int(h.get(b"fails")),
+            failing_ms=_int(h.get(b"down")),
+            last_words=_text(h.get(b"last")),
+            next_try_ms=int(queue[0][1]) if queue else 0,
+            told=b"told" in h,
             lanes=lanes,
             # Beyond a thousand lanes the rest are counted as one message each: this is asked every few seconds.
             backlog=sum(lengths) + max(0, lanes - len(lengths)),
             oldest_ms=int(oldest[0][1]) if oldest else 0,
         )
 
+    async def mark_told(self, name: str) -> bool:
+        """Note that people are told of an outage, so that its end is told as well; False when somebody has noted it
+        already."""
+        return bool(await self.wire.call("HSETNX", self.key(f"dest:{name}"), "told", "1"))
+
     async def pause(self, name: str, why: str, words: str = "") -> None:
         """Hold a destination: its messages wait, none is lost, no try is used."""
         async with self._slow() as redis:
             await redis.hset(
                 self.key(f"dest:{name}"),
-                mapping={"paused": why, "words": words, "since": int(time.time() * 1000)},
+                mapping={"paused": why, "words": words, "since": int(await self.now_s() * 1000)},
             )
 
     async def paused_for_credentials(self, names: Sequence[str]) -> set[str]:
@@ -615,18 +661,15 @@ class Store:
         return found
 
     async def resume(self, name: str) -> bool:
-        """Release a destination, whatever held it; False when nothing did."""
-        async with self._slow() as redis:
-            if await redis.hget(self.key(f"dest:{name}"), "paused") == b"other_account":
-                # A person says that the new account is meant.
-                await redis.hdel(self.key("identity"), name)
-            gone = await redis.hdel(
-                self.key(f"dest:{name}"), "paused", "open", "probe", "prober", "pause", "words", "since"
-            )
-            await redis.delete(self.key(f"failing:{name}"))
-            await redis.hdel(self.key(f"dest:{name}"), "fails")
-            await redis.publish(self.key("bell"), name)
-        return bool(gone)
+        """Release a destination, whatever held it, and wake what sleeps; False when nothing held it."""
+        held, _ = await self.wire.run("resume", self.prefix, name, "1")
+        return bool(held)
+
+    async def retry(self, name: str) -> int:
+        """Try now what sleeps on its schedule, lane after lane; a destination that is held stays held. Returns how
+        many lanes there were."""
+        _, woken = await self.wire.run("resume", self.prefix, name, "0")
+        return int(woken)
 
     async def now_s(self) -> float:
         """The store's clock, which all due times are in. Hosts disagree: one whose own clock is minutes ahead would
@@ -668,18 +711,44 @@ class Store:
 
     async def try_lease(self, what: str, holder: str, ttl_s: float) -> bool:
         """Take or renew a lease on something only one process may do at a time."""
-        key = self.key(f"held:{what}")
-        ms = str(int(ttl_s * 1000))
-        if await self.wire.call("SET", key, holder, "NX", "PX", ms):
-            return True
-        if await self.wire.call("GET", key) != holder.encode():
-            return False
-        await self.wire.call("PEXPIRE", key, ms)
-        return True
+        return bool(await self.wire.run("lease", self.prefix, what, holder, max(1, int(ttl_s * 1000))))
 
     async def ping(self) -> None:
-        """Prove that the store takes writes. Raises StoreUnavailable."""
+        """Prove that the store takes writes and is still ours. Raises StoreUnavailable."""
         await self.wire.call("SET", self.key("held:probe"), "1", "PX", "60000")
+        if (ours := self.belonging) is None:
+            return
+        found = await self.deployment()
+        if found != ours.id:
+            what = "has been emptied (FLUSHALL?)" if not found else f"now belongs to another deployment ({found})"
+            raise StoreUnavailable(
+                f"The store {what} while the relay ran; messages that waited are gone. Restore it from a backup and "
+                "start the relay again."
+            )
+        if ours.move(await self.given_out()):
+            await asyncio.to_thread(ours.write)
+
+    async def deployment(self) -> str:
+        """The id of the deployment that this store belongs to, or ""."""
+        return _text(await self.wire.call("HGET", self.key("deployment"), "id"))
+
+    async def belong_to(self, deployment: str) -> None:
+        """Keep the deployment's id, and the format that is written from now on."""
+        await self.wire.call("HSET", self.key("deployment"), "id", deployment, "format", str(FORMAT))
+
+    async def given_out(self) -> dict[str, int]:
+        """How far numbers have been given out."""
+        values = await self.wire.call("HMGET", self.key("seq"), *AHEAD)
+        reached = {name: _int(value) for name, value in zip(AHEAD, values, strict=True)}
+        self._reached = max(self._reached, reached["contact"])
+        return reached
+
+    async def begin_above(self, mark: Mapping[str, int]) -> None:
+        """Give out no number up to the mark."""
+        for name, number in mark.items():
+            had = _int(await self.wire.call("HGET", self.key("seq"), name))
+            if number > had:
+                await self.wire.call("HINCRBY", self.key("seq"), name, str(number - had))
 
     async def stuck(self, destinations: Sequence[str], for_s: float) -> list[str]:
         """Destinations, neither paused nor broken off, with a lane that has been due and untouched for so long."""

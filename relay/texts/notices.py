@@ -67,6 +67,10 @@ NOTICES: Mapping[str, Notice] = {
     # --- whom an answer is for
     "unknown_number": Notice("no such conversation", {"number": "99"}),
     "unknown_name": Notice("nobody of that user name has written; without @", {"name": "anna.p"}),
+    "file_not_taken": Notice(
+        "a file for a customer, from a desk whose files cannot be taken",
+        {"number": 42, "name": "", "other": 0, "known": True},
+    ),
     "nearly_an_address": Notice(
         "`#42hello`, `# 42 hello`; number: text or a number; known: whether there is such a conversation",
         {"number": 42, "name": "", "other": 0, "known": True},

@@ -11,6 +11,7 @@ from relay.contract import Sandbox
 from relay.inbound.hooks import Hooks
 from relay.observe.metrics import Metrics
 from relay.observe.readiness import Readiness
+from relay.routing.hook_addresses import proof_of_key
 from relay.web.assets import assets
 
 
@@ -23,11 +24,15 @@ def application(
     metrics_token: str | None,
     sandboxes: Mapping[str, Sandbox],
     max_body: int,
+    keys: Sequence[str] = (),
 ) -> web.Application:
     """Build the application. `metrics_token`: None for an open /metrics, else what must be presented; "" closes it."""
     app = web.Application(client_max_size=max_body)
 
-    async def healthz(_: web.Request) -> web.Response:
+    async def healthz(request: web.Request) -> web.Response:
+        if keys and (nonce := request.query.get("nonce", "")):
+            # `relay doctor` asks: is it this relay, with this secret key, that answers at our public address?
+            return web.json_response({"ok": True, "proof": proof_of_key(keys[0], nonce[:64])})
         return web.json_response({"ok": True})
 
     async def readyz(_: web.Request) -> web.Response:

@@ -26,6 +26,7 @@ TYPES: Final = {
     ".webmanifest": "application/manifest+json",
 }
 BUNDLES: Final = {
+    "start/page.css": ("ui/base.css", "start/start.css"),
     "panel/panel.css": (
         "ui/base.css",
         *(f"panel/styles/{name}.css" for name in ("layout", "inbox", "thread", "composer", "dialogs")),

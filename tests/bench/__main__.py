@@ -20,8 +20,8 @@ from pathlib import Path
 
 import uvloop
 
-from relay.cli.commands.stopping import stop_signals
-from relay.store.server.embedded import find_server
+from relay.cli.signals import stop_signals
+from relay.store.server.binary import find_server
 from tests.bench import modes, slow_disk, usage
 from tests.bench.driver import Driver
 from tests.bench.endpoints import Sink

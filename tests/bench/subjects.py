@@ -16,7 +16,8 @@ from pathlib import Path
 import aiohttp
 
 from relay.routing.hook_addresses import hook_secrets
-from relay.store.server.embedded import CONFIG_TEMPLATE, find_server
+from relay.store.server.binary import find_server
+from relay.store.server.embedded import CONFIG_TEMPLATE
 from tests.bench.driver import Target
 
 ROOT = Path(__file__).parents[2]

@@ -1,6 +1,7 @@
 """What every sandbox relies on: live events, clean stops, hooks with growing pauses, deterministic ids."""
 
 import asyncio
+import dataclasses
 import json
 import time
 from collections.abc import AsyncIterator
@@ -12,7 +13,16 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import Field
 
-from bridges.sandbox_kit import ActionError, ActionModel, HookCall, HookFile, Ids, SandboxKit, SandboxSwitches
+from bridges.sandbox_kit import (
+    ActionError,
+    ActionModel,
+    HookCall,
+    HookFile,
+    Ids,
+    Preset,
+    SandboxKit,
+    SandboxSwitches,
+)
 from relay.contract import BridgeSettings, SandboxOptions
 
 
@@ -41,6 +51,10 @@ class Far:
             switches=Switches(),
             state=lambda for_page: {"said": self.said, "page": for_page},
             reset=self.said.clear,
+            presets=[
+                Preset(name="down", title="Down for a moment", text="", switches={"failing": 5}, for_s=0.1),
+                Preset(name="unpaid", title="Not paid", text="", switches={"paid": False}),
+            ],
         )
         self.kit.action("write", Write, self.write)
 
@@ -121,6 +135,76 @@ async def test_switches_change_all_or_none_and_reset_puts_them_back(client, far)
     far.said.append("x")
     assert (await client.post("/sandbox/far/_sandbox/reset", json={})).status == 200
     assert far.kit.switches == Switches() and far.said == []
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("far.test", 200),
+        ("FAR.test.:8080", 200),
+        ("localhost:1", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:8080", 200),
+        ("192.0.2.7:80", 200),
+        ("evil.example", 421),  # a name that a stranger made to point here
+        ("127.0.0.1.evil.example", 421),
+        ("far.test.evil.example", 421),
+        ("", 421),
+    ],
+)
+async def test_only_who_calls_it_by_a_name_it_knows_is_answered(client, host: str, status: int):
+    for path in ("", "_sandbox/state"):
+        answer = await client.get(f"/sandbox/far/{path}", headers={"Host": host})
+        assert answer.status == status
+
+
+async def test_a_form_of_another_site_changes_nothing(client, far):
+    for path in ("reset", "switches", "act/write"):
+        for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+            answer = await client.post(f"/sandbox/far/_sandbox/{path}", data=b"{}", headers={"Content-Type": kind})
+            assert answer.status == 415
+    assert far.said == []
+
+
+async def test_no_other_site_shows_it_in_a_frame(client, far):
+    page = await client.get("/sandbox/far/")
+    assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+    options = dataclasses.replace(far.kit.options, framed=True)
+    kit = SandboxKit(options, title="", switches=Switches(), state=lambda _: {}, reset=lambda: None)
+    async with TestClient(TestServer(kit.app)) as framed:
+        page = await framed.get("/")
+        assert "frame-ancestors 'self'" in page.headers["Content-Security-Policy"]
+
+
+async def test_hooks_go_to_the_addresses_it_was_started_with_and_nowhere_else():
+    posted: list[str] = []
+
+    async def take(request: web.Request) -> web.Response:
+        posted.append(request.path)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/{tail:.*}", take)
+    async with TestServer(app) as server:
+        given = str(server.make_url("/hooks/far/secret"))
+        far = Far(given)
+        for path in (
+            "/hooks/far/secret",
+            "/hooks/far/secret/",
+            "/hooks/far/secret?id=1",
+            "/hooks/far/other",
+            "/internal",
+        ):
+            url = str(server.make_url(path))
+            far.kit.hooks.send(HookCall(url=url, label=path))
+            answer = await far.kit.hooks.ask(HookCall(url=url, label=path))
+            allowed = path.startswith("/hooks/far/secret")
+            assert answer.status == (200 if allowed else 0)
+            if not allowed:
+                assert "only to the hook addresses" in answer.words
+        await far.kit.hooks.settle()
+        await far.kit.hooks.close()
+    assert set(posted) == {"/hooks/far/secret", "/hooks/far/secret/"}
 
 
 async def test_a_page_that_does_not_read_is_told_to_read_the_state_again(client, far):
@@ -236,3 +320,29 @@ def test_the_same_seed_gives_the_same_identifiers():
     one.restart()
     assert one.hex(40) == first[0]
     assert Ids(None).hex(40) != Ids(None).hex(40)
+
+
+async def test_a_preset_sets_its_switches_another_takes_its_place_and_one_with_an_end_ends(client, far):
+    assert (await client.post("/sandbox/far/_sandbox/presets/unpaid", json={})).status == 200
+    assert far.kit.switches.paid is False
+    await client.post("/sandbox/far/_sandbox/presets/down", json={})
+    assert (far.kit.switches.paid, far.kit.switches.failing) == (True, 5)
+    async with asyncio.timeout(5):
+        while far.kit.switches.failing:
+            await asyncio.sleep(0.01)
+    shown = await (await client.get("/sandbox/far/_sandbox/switches")).json()
+    assert shown["preset"] == "" and [p["name"] for p in shown["presets"]] == ["down", "unpaid"]
+    assert (await client.post("/sandbox/far/_sandbox/presets/nonsense", json={})).status == 404
+
+
+async def test_pages_hear_over_a_websocket_and_other_sites_do_not(client, far):
+    async with client.ws_connect("/sandbox/far/_sandbox/live") as socket:
+        assert (await socket.receive_json(timeout=5))["kind"] == "hello"
+        await far.write(Write(text="hi"))
+        assert await socket.receive_json(timeout=5) == {"kind": "said", "data": "hi"}
+        assert far.kit.hub.pages == 1
+    async with asyncio.timeout(5):
+        while far.kit.hub.pages:
+            await asyncio.sleep(0.01)
+    with pytest.raises(aiohttp.WSServerHandshakeError):
+        await client.ws_connect("/sandbox/far/_sandbox/live", origin="https://elsewhere.example")

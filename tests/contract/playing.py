@@ -32,9 +32,29 @@ async def team(act: Act, text: str) -> None:
     await act("say", text=f"#{NUMBER} {text}")
 
 
+async def webhook(act: Act, text: str) -> None:
+    await act("write", user="u7", text=text)
+
+
+async def webhook_desk(act: Act, text: str) -> None:
+    await act("write", user=str(NUMBER), text=text)
+
+
+async def telegram(act: Act, text: str) -> None:
+    await act("write", text=text)
+
+
+async def telegram_desk(act: Act, text: str) -> None:
+    await act("write", text=f"#{NUMBER} {text}")
+
+
 PLAYED: dict[str, Callable[[Act, str], Awaitable[None]]] = {
     "insta": insta,
     "astrak": astrak,
     "operator": operator,
     "team": team,
+    "webhook": webhook,
+    "webhook_desk": webhook_desk,
+    "telegram": telegram,
+    "telegram_desk": telegram_desk,
 }

@@ -11,6 +11,7 @@ import functools
 import json
 import re
 import sys
+import time
 import types
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
@@ -96,7 +97,7 @@ def canary_settings(kind: AnyBridge) -> BridgeSettings:
         if SecretStr in (field.annotation, *get_args(field.annotation)):
             values[name] = f"{CANARY}{name}"
         elif name not in values and (field.is_required() or (field.annotation is str and field.default == "")):
-            values[name] = "someone"
+            values[name] = 7 if field.annotation is int else "someone"
     return kind.spec.settings.model_validate(values)
 
 
@@ -476,7 +477,7 @@ headers = st.lists(
 def test_classify_is_total(kind: AnyBridge, status: int, body: bytes, headers: Any) -> None:
     outcome = build(kind).classify(RawResponse(status=status, headers=headers, body=body))
     assert isinstance(outcome, Outcome) and isinstance(outcome.verdict, Verdict)
-    # Some systems say yes in the body alone, whatever the status (the team chat, facts 1.2).
+    # Some systems say yes in the body alone, whatever the status (the team chat, FACTS 1.2).
     if not 200 <= status < 300 and b'"ok":true' not in body.replace(b" ", b""):
         assert outcome.verdict is not Verdict.ACCEPTED
     if outcome.verdict is not Verdict.ACCEPTED:
@@ -543,12 +544,13 @@ async def far_side(kind: AnyBridge) -> AsyncIterator[tuple[Bridge[Any], SessionH
             form = tuple((k, v) for k, v in (await request.post()).items() if isinstance(v, str))
         raw = RawRequest(
             method="POST",
-            tail="<secret>" if "<secret>" in kind.spec.hooks else tail,
+            tail="<secret>" if tail == "secret" else tail,
             headers={k.lower(): v for k, v in request.headers.items()},
             query=dict(request.query),
             body=b"" if form else await request.read(),
             content_type=request.content_type,
             form=form,
+            received_at=time.time(),
         )
         events.extend(bridge.parse(bridge.verify(raw)))
         return web.json_response({"ok": True})

@@ -1,4 +1,4 @@
-"""Every method and every event that the four documents describe, read from them by hand, in their order.
+"""Every method and every event that the documents describe, read from them by hand, in their order.
 
 `client`, `by` and `test` are claims; `evidence` checks each of them, and what the sandbox does, by trying.
 """
@@ -51,7 +51,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One of the four. `client` is the class of `bridges.<kind>.client`."""
+    """One of them. `client` is the class of `bridges.<kind>.client`."""
 
     kind: str
     title: str
@@ -59,6 +59,7 @@ class Document:
     methods: tuple[Method, ...]
     events: tuple[Event, ...]
     named: tuple[Named, ...] = ()
+    folder: str = ""  # below bridges/, where it is not the kind: two roles of one system share one
 
 
 # --- Insta API ------------------------------------------------------------------------------------------------------
@@ -475,4 +476,143 @@ ASTRAK = Document(
     ),
 )
 
-DOCUMENTS = (INSTA, OPERATOR, TEAM, ASTRAK)
+# --- generic webhooks ------------------------------------------------------------------------------------------------
+
+_WEBHOOK_FAR = "tests/bridges/webhook/test_sandbox.py::"
+_WEBHOOK_IN = "tests/bridges/webhook/test_inbound.py::"
+
+
+def _post_event(used: str) -> tuple[Method, ...]:
+    return (
+        Method(
+            verb="POST",
+            path="",
+            client="post_event",
+            used=used,
+            by=("bridges/webhook/outbound.py",),
+            call="event_request",
+            test=_WEBHOOK_FAR + "test_there_and_back_and_what_became_of_it",
+        ),
+    )
+
+
+WEBHOOK = Document(
+    kind="webhook",
+    folder="webhook",
+    title="Standard Webhooks, as a channel",
+    client="WebhookClient",
+    methods=_post_event("answers to customers, and taking them back: `message.created`, `message.deleted`"),
+    events=(
+        Event(
+            name="message.created",
+            means="Incoming",
+            sample="webhook/message",
+            play="webhook message",
+            used="a customer's message to every desk",
+            test=_WEBHOOK_IN + "test_golden_message_of_a_customer",
+        ),
+        Event(
+            name="message.status",
+            means="Report",
+            sample="webhook/status",
+            play="webhook status",
+            used="the answer's state",
+            test=_WEBHOOK_FAR + "test_there_and_back_and_what_became_of_it",
+        ),
+        Event(
+            name="a simple message, unsigned",
+            means="Incoming",
+            sample="webhook/simple",
+            play="webhook simple",
+            used="a customer's message from a script, by bearer token or secret address",
+            test=_WEBHOOK_FAR + "test_a_simple_message_goes_to_the_secret_address",
+        ),
+    ),
+)
+
+WEBHOOK_DESK = Document(
+    kind="webhook_desk",
+    folder="webhook",
+    title="Standard Webhooks, as a desk",
+    client="WebhookClient",
+    methods=_post_event("customers' words, mirrors and notices: `message.created`, `notice.created`"),
+    events=(
+        Event(
+            name="message.created",
+            means="Answer",
+            sample="webhook_desk/answer",
+            play="webhook answer",
+            used="an answer to a customer",
+            test=_WEBHOOK_IN + "test_golden_answer_of_a_desk",
+        ),
+        Event(
+            name="conversation.closed",
+            means="Command",
+            sample="webhook_desk/closed",
+            play="webhook closed",
+            used="closes the conversation",
+            test=_WEBHOOK_FAR + "test_a_desk_answers_and_closes",
+        ),
+    ),
+)
+
+# --- Telegram Bot API -------------------------------------------------------------------------------------------------
+
+_TELEGRAM_FAR = "tests/bridges/telegram/test_sandbox.py::"
+_TELEGRAM_IN = "tests/bridges/telegram/test_inbound.py::"
+_TELEGRAM = ("bridges/telegram/__init__.py",)
+_SENT = _TELEGRAM_FAR + "test_what_is_sent_and_taken_back"
+_PROVISIONED = _TELEGRAM_FAR + "test_the_hook_is_set_and_taken_away"
+
+
+def _telegram(name: str, client: str, used: str, test: str, **more: Any) -> Method:
+    return Method(verb="POST", path=f"/botTOKEN/{name}", client=client, used=used, test=test, **more)
+
+
+_TELEGRAM_METHODS = (
+    _telegram("getMe", "get_me", "`doctor`, and to notice a token of another bot", _PROVISIONED, by=_TELEGRAM),
+    _telegram("getWebhookInfo", "get_webhook_info", "`provision`: compare before setting", _PROVISIONED, by=_TELEGRAM),
+    _telegram("setWebhook", "set_webhook", "`provision`, `receive: webhook`", _PROVISIONED, by=_TELEGRAM),
+    _telegram("deleteWebhook", "delete_webhook", "`provision`, `receive: polling`", _PROVISIONED, by=_TELEGRAM),
+    _telegram("sendMessage", "send_message", "answers; customers' words, mirrors and notices in the group", _SENT),
+    _telegram("deleteMessage", "delete_message", SCRIPTS, _SENT),
+    _telegram("getChat", "get_chat", "`doctor`: is the group there?", _TELEGRAM_FAR + "test_doctor", by=_TELEGRAM),
+)
+
+TELEGRAM = Document(
+    kind="telegram",
+    folder="telegram",
+    title="Telegram Bot API, as a channel",
+    client="TelegramClient",
+    methods=_TELEGRAM_METHODS,
+    events=(
+        Event(
+            name="message in a private chat",
+            means="Incoming",
+            sample="telegram/message",
+            play="telegram message",
+            used="a customer's message to every desk; a file by its kind's name",
+            test=_TELEGRAM_IN + "test_golden_message_of_a_customer",
+        ),
+    ),
+)
+
+TELEGRAM_DESK = Document(
+    kind="telegram_desk",
+    folder="telegram",
+    title="Telegram Bot API, as a desk",
+    client="TelegramClient",
+    methods=_TELEGRAM_METHODS,
+    events=(
+        Event(
+            name="message in the group",
+            means="Answer",
+            sample="telegram_desk/answer",
+            play="telegram answer",
+            used="answers (`#42 …`) and commands; anything else stays in the group",
+            test=_TELEGRAM_IN + "test_what_is_said_in_the_group",
+        ),
+    ),
+)
+
+DOCUMENTS = (INSTA, OPERATOR, TEAM, ASTRAK, WEBHOOK, WEBHOOK_DESK, TELEGRAM, TELEGRAM_DESK)

@@ -71,7 +71,9 @@ async def everything() -> Found:
 
 
 async def _method(document: Document, row: Method, p: Playing) -> Evidence:
-    client_class = getattr(importlib.import_module(f"bridges.{document.kind}.client"), document.client)
+    client_class = getattr(
+        importlib.import_module(f"bridges.{document.folder or document.kind}.client"), document.client
+    )
     call = getattr(client_class, row.client, None)
     used, test = unused(row), untested(row.test)
     if not inspect.iscoroutinefunction(call):
@@ -108,7 +110,7 @@ def arguments_of(call: Any, row: Method, p: Playing) -> tuple[dict[str, Any], st
             given[name] = p.known[name]
         else:
             return given, name
-    if row.client == "send_message":
+    if row.client == "send_message" and "caption" in p.known:
         given["caption"] = p.known["caption"]
     return given, ""
 

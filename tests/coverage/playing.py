@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +26,8 @@ from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, SANDBOX_TOKEN
 from bridges.team.shapes import Device
 from relay.contract import Bridge, ContactProfile, RawRequest, SandboxOptions
 from relay.contract.model import Attachment, Contact, Event, MediaKind
-from tests.bridges.support import SessionHttp, context
+from relay.contract.signatures import sign_standard
+from tests.bridges.support import SessionHttp, context, fetch_anywhere
 from tests.harness import ROOT, free_port, until
 
 BRIDGES: dict[str, type[Bridge[Any]]] = {bridge.spec.kind: bridge for bridge in bridges.ALL}
@@ -33,6 +36,10 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
     "operator": {},
     "team": {"token": SANDBOX_TOKEN, "team": SANDBOX_TEAM},
     "astrak": {},
+    "webhook": {},
+    "webhook_desk": {},
+    "telegram": {},
+    "telegram_desk": {},
 }
 PHONE = "+7 (916) 6660002"  # the document's
 BUSINESS_PHONE, NEW_PHONE = "+79160000001", "+79160000002"
@@ -112,6 +119,7 @@ class Playing:
             body=body,
             content_type=request.content_type,
             form=form,
+            received_at=time.time(),
         )
         self.hooks.append(raw)
         if self.kind == "operator" and self.bridge.answers(raw.tail):
@@ -133,7 +141,15 @@ async def playing(kind: str) -> AsyncIterator[Playing]:
         async with TestServer(relay) as hooks:
             made.hook = str(hooks.make_url("/hooks/desk"))
             addresses = {tail: f"{made.hook}/{tail.strip('<>')}" if tail else made.hook for tail in bridge.spec.hooks}
-            options = SandboxOptions(name="desk", base_url=url, settings=settings, hooks=addresses, seed=1)
+            options = SandboxOptions(
+                name="desk",
+                base_url=url,
+                settings=settings,
+                hooks=addresses,
+                seed=1,
+                fetch=fetch_anywhere,
+                posts_to=lambda _: True,  # of tests alone: relays that know this sandbox as another's server
+            )
             app = web.Application()
             app.add_subapp("/sandbox/desk", bridge.sandbox(options).app)
             async with TestServer(app, port=int(url.split(":")[2].split("/")[0])):
@@ -215,11 +231,32 @@ async def _prepare_astrak(p: Playing) -> None:
     }
 
 
+async def _prepare_webhook(p: Playing) -> None:
+    data = {"conversation": {"id": 42, "channel": "desk"}, "text": "Hello"}
+    p.known |= {"event_id": "evt_1", "kind": "message.created", "data": data, "at": "2026-11-28T08:00:00Z"}
+
+
+async def _prepare_telegram(p: Playing) -> None:
+    chat = p.bridge.chat or 555
+    sent = await p.client().send_message(chat, "to be deleted")
+    p.known |= {
+        "url": p.hook,
+        "secret_token": p.bridge.settings.hook_secret,
+        "chat_id": chat,
+        "text": "Hello",
+        "message_id": sent["message_id"],
+    }
+
+
 PREPARE: dict[str, Callable[[Playing], Awaitable[None]]] = {
     "insta": _prepare_insta,
     "operator": _prepare_operator,
     "team": _prepare_team,
     "astrak": _prepare_astrak,
+    "webhook": _prepare_webhook,
+    "webhook_desk": _prepare_webhook,
+    "telegram": _prepare_telegram,
+    "telegram_desk": _prepare_telegram,
 }
 # Arguments that mean something else for one method than for the others, by (client method, argument).
 INSTEAD: dict[tuple[str, str], Callable[[Playing], Any]] = {
@@ -316,7 +353,27 @@ def _astrak_shows(kind: str) -> Callable[[RawRequest], bool]:
     return shows
 
 
+def _webhook_shows(kind: str) -> Callable[[RawRequest], bool]:
+    return lambda hook: hook.json().get("type") == kind
+
+
+def _webhook_acts(action: str, **arguments: Any) -> Callable[[Playing], Awaitable[Any]]:
+    async def act(p: Playing) -> None:
+        await p.act(action, **arguments)
+
+    return act
+
+
 PLAYS: dict[str, Play] = {
+    "telegram message": Play(_webhook_acts("write", text="Hello"), lambda hook: "message" in hook.json()),
+    "telegram answer": Play(_webhook_acts("write", text="#42 Yes"), lambda hook: "message" in hook.json()),
+    "webhook message": Play(_webhook_acts("write", user="u7", text="Hello"), _webhook_shows("message.created")),
+    "webhook status": Play(_webhook_acts("status", id="1", status="read"), _webhook_shows("message.status")),
+    "webhook simple": Play(
+        _webhook_acts("write", user="u7", text="Hello", simple=True), lambda hook: hook.tail == "<secret>"
+    ),
+    "webhook answer": Play(_webhook_acts("write", user="42", text="Yes"), _webhook_shows("message.created")),
+    "webhook closed": Play(_webhook_acts("close", number=42), _webhook_shows("conversation.closed")),
     "insta text": Play(_customer_acts("write", text="Отправленный текст"), _insta_shows("incomingMessage")),
     "insta image": Play(_customer_acts("send", what="photo"), _insta_shows("incomingMessage", "image/")),
     "insta video": Play(_customer_acts("send", what="film"), _insta_shows("incomingMessage", "video/")),
@@ -345,6 +402,19 @@ def sample(name: str, p: Playing) -> RawRequest:
     if kind == "insta":
         body = Path(ROOT / "tests" / "bridges" / "insta" / "payloads" / f"{what}.json").read_bytes()
         return _hook("<secret>", body)
+    if kind in ("webhook", "webhook_desk"):
+        return _webhook_sample(what, p)
+    if kind in ("telegram", "telegram_desk"):
+        chat = p.bridge.chat
+        message = {
+            "message_id": 5,
+            "from": {"id": 555, "is_bot": False, "first_name": "Anna"},
+            "chat": {"id": chat, "type": "supergroup"} if chat else {"id": 555, "type": "private"},
+            "date": 1700000001,
+            "text": "#42 Yes" if chat else "hi",
+        }
+        proof = {"x-telegram-bot-api-secret-token": p.bridge.settings.hook_secret}
+        return _hook("", orjson.dumps({"update_id": 11, "message": message}), headers=proof)
     if kind == "astrak":
         event: dict[str, Any] = {"message_id": 12, "to_id": 1, "from_id": 2, "created_at": 1581110027}
         event["text"] = "this is a new message!"
@@ -367,6 +437,25 @@ def sample(name: str, p: Playing) -> RawRequest:
     return _hook(what, form=fields)
 
 
+_WEBHOOK_SAMPLES: dict[str, dict[str, Any]] = {
+    "message": {"type": "message.created", "data": {"contact": {"id": "u7"}, "text": "Hello"}},
+    "status": {"type": "message.status", "data": {"id": "1", "status": "read"}},
+    "simple": {"user": "u7", "text": "Hello"},
+    "answer": {"type": "message.created", "data": {"conversation": {"id": 42}, "text": "Yes"}},
+    "closed": {"type": "conversation.closed", "data": {"conversation": {"id": 42}}},
+}
+
+
+def _webhook_sample(what: str, p: Playing) -> RawRequest:
+    body = json.dumps(_WEBHOOK_SAMPLES[what]).encode()
+    if what == "simple":
+        return _hook("<secret>", body)
+    at = int(time.time())
+    signature = sign_standard(p.bridge.settings.keys, "evt_1", at, body)
+    proof = {"webhook-id": "evt_1", "webhook-timestamp": str(at), "webhook-signature": signature}
+    return _hook("", body, headers=proof)
+
+
 def _hook(
     tail: str, body: bytes = b"", *, form: dict[str, str] | None = None, headers: dict[str, str] | None = None
 ) -> RawRequest:
@@ -378,4 +467,5 @@ def _hook(
         body=body or urlencode(form or {}).encode(),
         content_type=_FORM if form else "application/json",
         form=tuple((form or {}).items()),
+        received_at=time.time(),
     )

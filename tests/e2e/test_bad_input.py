@@ -13,11 +13,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bridges.operator.settings import SANDBOX_TOKEN as PANEL_TOKEN
-from bridges.team.settings import SANDBOX_KEY
 from tests.e2e.test_conversations import MP4, PNG
 from tests.e2e.world import World
 from tests.harness import insta_message, insta_report, until
+from tests.harness.secrets import PANEL_HOOK_TOKEN as PANEL_TOKEN
+from tests.harness.secrets import TEAM_KEY
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -30,7 +30,7 @@ async def post(
 ) -> tuple[int, dict[str, Any]]:
     """One hook; (status, JSON of the answer). An answer is always JSON with `ok`."""
     if hook == "sales":
-        headers.setdefault("key", SANDBOX_KEY)
+        headers.setdefault("key", TEAM_KEY)
     async with world.session.post(
         world.relay.hooks[hook], data=io.BytesIO(body), headers={"Content-Type": content_type, **headers}
     ) as response:
@@ -102,7 +102,7 @@ async def test_unreadable_bodies_get_a_sentence(world: World, hook: str, body: b
 @pytest.mark.parametrize("hook", ["shop", "sales", "panel/message", "panel/user"])
 async def test_broken_forms_get_a_sentence(world: World, hook: str, content_type: str, body: bytes) -> None:
     async with world.session.post(
-        world.relay.hooks[hook], data=body, headers={"Content-Type": content_type, "key": SANDBOX_KEY}
+        world.relay.hooks[hook], data=body, headers={"Content-Type": content_type, "key": TEAM_KEY}
     ) as response:
         assert response.status in (400, 401, 413), await response.text()
         assert len((await response.json())["error"]) > 10
@@ -265,14 +265,14 @@ async def test_who_may_call(world: World) -> None:
     cases: list[tuple[str, dict[str, Any], int]] = [
         (f"{base}/wrong-secret", {"json": message()}, 404),
         (base, {"json": message()}, 404),
-        (f"{hooks['sales']}/more", {"data": {"text": "x"}, "headers": {"key": SANDBOX_KEY}}, 404),
+        (f"{hooks['sales']}/more", {"data": {"text": "x"}, "headers": {"key": TEAM_KEY}}, 404),
         (f"{base[:-5]}/nobody", {"json": {}}, 404),
         (hooks["sales"], {"data": {"text": "#1 x"}}, 401),
         (hooks["sales"], {"data": {"text": "#1 x"}, "headers": {"key": "wrong"}}, 401),
-        (hooks["sales"], {"data": {"text": "#1 x", "key": SANDBOX_KEY}}, 401),
+        (hooks["sales"], {"data": {"text": "#1 x", "key": TEAM_KEY}}, 401),
         (hooks["panel/message"], {"data": {"contact_id": "1", "message": "x"}}, 401),
         (hooks["panel/message"], {"data": {"token": "wrong", "contact_id": "1", "message": "x"}}, 401),
-        (hooks["panel/message"], {"json": {"token": ["sandbox"], "contact_id": "1"}}, 400),
+        (hooks["panel/message"], {"json": {"token": [PANEL_TOKEN], "contact_id": "1"}}, 400),
         (hooks["panel/message"].replace("/message", ""), {"data": {"token": PANEL_TOKEN}}, 404),
         (hooks["panel/message"].replace("/message", "/other"), {"data": {"token": PANEL_TOKEN}}, 404),
     ]
@@ -280,7 +280,7 @@ async def test_who_may_call(world: World) -> None:
         async with world.session.post(address, **request) as response:
             assert response.status == status, (address, await response.text())
             text = await response.text()
-            assert SANDBOX_KEY not in text and hooks["shop"].rpartition("/")[2] not in text
+            assert TEAM_KEY not in text and hooks["shop"].rpartition("/")[2] not in text
     async with world.session.get(hooks["sales"]) as response:
         assert response.status == 405
 
@@ -288,7 +288,7 @@ async def test_who_may_call(world: World) -> None:
 async def test_nothing_secret_in_the_log(world: World) -> None:
     log = "\n".join(line for line in world.relay.log().splitlines() if re.match(r"\d{4}-", line))
     secret = world.relay.hooks["shop"].rpartition("/")[2]
-    assert log and secret not in log and SANDBOX_KEY not in log and world.relay.config["secret_key"] not in log
+    assert log and secret not in log and TEAM_KEY not in log and world.relay.config["secret_key"] not in log
     assert "Traceback" not in log, "bad input is no bug of ours"
 
 

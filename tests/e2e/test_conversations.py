@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.e2e.world import World
 from tests.harness import until
+from tests.harness.secrets import PANEL_HOOK_TOKEN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -458,7 +459,7 @@ async def test_the_panels_questions(world: World) -> None:
     custom = {pair["name"]: pair["value"] for pair in info["custom"]}
     assert "irina.asks" in " ".join([*custom.values(), info["about"]])
     assert len(card["media"]) == 1
-    form = {"token": "sandbox", "user_id": "999999"}
+    form = {"token": PANEL_HOOK_TOKEN, "user_id": "999999"}
     for tail in ("user", "media"):
         async with world.session.post(world.relay.hooks[f"panel/{tail}"], data=form) as response:
             assert response.status == 404 and "error" in await response.json()

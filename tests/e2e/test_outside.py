@@ -141,28 +141,48 @@ async def test_doctor_asks_everything(outside: Outside):
     assert list(found) == ["store", "public address", "shop", "panel", "sales"]
     assert all(row["ok"] is not False for rows in found.values() for row in rows), found
     assert {row["what"] for row in found["sales"]} >= {"server", "clock", "token", "team", "key"}
-    assert [row["what"] for row in found["public address"]] == ["reachable", "hook addresses"]
+    assert [row["what"] for row in found["public address"]] == ["this relay", "hook addresses"]
     assert set(found["shop"][0]) >= {"name", "ok", "what", "found", "remedy"}
 
 
+async def test_doctor_before_the_first_start_blames_nobody(outside: Outside):
+    (row,) = (await outside.findings())["public address"]
+    assert row["ok"] is None and "relay run" in row["remedy"]
+
+
 async def test_doctor_and_the_public_address(outside: Outside):
-    assert "start the relay" in (await outside.trouble("public address"))[0][1]
     await outside.relay.start()
-    # Something else answers there: it is up, but our hooks are not behind it.
-    elsewhere = aiohttp.web.Application()
+    real = outside.relay.address
+    passes_hooks = False
 
-    async def fine(_: aiohttp.web.Request) -> aiohttp.web.Response:
-        return aiohttp.web.Response(text="ok")
+    async def proxied(request: aiohttp.web.Request) -> aiohttp.web.Response:
+        """A proxy that lets only some paths through, and small bodies only."""
+        if (request.content_length or 0) > 1_000_000:
+            return aiohttp.web.Response(status=413)
+        if request.path.startswith("/hooks") and not passes_hooks:
+            return aiohttp.web.Response(status=404)
+        url = real + request.path_qs
+        async with outside.shop.session.request(request.method, url, data=await request.read()) as answer:
+            return aiohttp.web.Response(status=answer.status, body=await answer.read())
 
-    elsewhere.router.add_get("/healthz", fine)
-    async with aiohttp.test_utils.TestServer(elsewhere) as server:
+    proxy = aiohttp.web.Application()
+    proxy.router.add_route("*", "/{tail:.*}", proxied)
+    async with aiohttp.test_utils.TestServer(proxy) as server:
         outside.relay.config["public_url"] = str(server.make_url("")).rstrip("/")
+        outside.relay.config["listen"] = real.removeprefix("http://")
+        outside.relay.write_config()
+        hooks, sizes = await outside.trouble("public address")
+        assert "shop at …/hooks/shop answers 404" in hooks[0]
+        assert hooks[1] == "let the proxy pass /hooks/ on to the relay unchanged"
+        assert "refuses 72MB" in sizes[0] and "client_max_body_size 72m" in sizes[1]
+        secret = outside.relay.hooks["shop"].rpartition("/")[2]
+        assert secret not in json.dumps(await outside.findings())
+
+        passes_hooks = True
+        outside.relay.config["secret_key"] = "another key than the running relay has"
         outside.relay.write_config()
         ((found, remedy),) = await outside.trouble("public address")
-    assert "shop at …/hooks/shop answers 404" in found
-    assert remedy == "let the proxy pass /hooks/ on to the relay unchanged"
-    secret = outside.relay.hooks["shop"].rpartition("/")[2]
-    assert secret not in json.dumps(await outside.findings())
+        assert "another relay, or one with another secret_key" in found and "`secret_key`" in remedy
 
 
 @pytest.mark.parametrize(
@@ -311,7 +331,7 @@ async def test_a_token_that_opens_another_account_stops_the_channel(outside: Out
     assert await answers(shop) == ["to the right one"]
     status = json.loads((await command(relay.config_path, "status", "--json")).out)
     (row,) = [r for r in status["connections"] if r["name"] == "shop"]
-    assert (row["state"], row["backlog"]) == ("other_account", 1)
+    assert (row["state"], row["backlog"]) == ("other account", 1)
     await relay.stop()
 
     # Its own key is back: what waited goes out, by itself.

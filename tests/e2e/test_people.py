@@ -8,7 +8,10 @@ import time
 from typing import Any
 
 import aiohttp
+import pytest
 
+from relay.web.api.table import OPERATIONS
+from tests.bridges.browser import open_page
 from tests.harness import until
 
 PASSWORD = "сиреневый трамвай у реки 7"
@@ -128,3 +131,61 @@ async def test_a_script_answers_a_customer_and_follows_what_happens(relay_proces
     await until(answers, what="the customer has it")
     await asyncio.sleep(0.3)
     assert [m["text"] for m in await answers()] == ["Yes, in three colours."]
+
+
+@pytest.mark.browser
+async def test_the_api_s_page_under_the_strict_policy(relay_process: Any):
+    """Swagger UI out of our own files; a request that is tried there comes back; nothing of another host is asked."""
+    relay = relay_process(CONFIG)
+    await relay.start()
+    async with open_page(relay.address + "/api/docs") as page:
+        hosts: set[str] = set()
+        page.on("request", lambda r: hosts.add(r.url.split("/")[2]))
+        await page.get_by_text("Who asks").first.wait_for()
+        await page.get_by_text("Who asks").first.click()
+        await page.get_by_role("button", name="Try it out").first.click()
+        await page.get_by_role("button", name="Execute").first.click()
+        await page.get_by_text('"kind": "demo"').first.wait_for()
+        assert hosts <= {relay.address.removeprefix("http://")}
+        operations = await page.locator(".opblock").count()
+        assert operations == len(OPERATIONS)
+
+
+@pytest.mark.browser
+async def test_the_log_in_in_a_real_browser(relay_process: Any):
+    """Chromium keeps the `__Host-` cookie of this machine over http, and says where its requests come from."""
+    relay = relay_process(CONFIG)
+    await relay.start()
+    ran = await relay.cli("user", "add", "anna", "--role", "admin", "--link")
+    link = next(w for w in ran.out.split() if "/setup/" in w)
+    async with open_page(relay.address + "/setup/" + link.rpartition("/")[2]) as page:
+        await page.get_by_label("Password", exact=True).fill(PASSWORD)
+        await page.get_by_label("Password again").fill(PASSWORD)
+        await page.get_by_role("button").click()
+        await page.get_by_label("Name").fill("anna")
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.get_by_role("button", name="Log in").click()
+        await page.wait_for_url("**/panel*")
+        cookies = {c["name"]: c for c in await page.context.cookies()}
+        assert cookies["__Host-relay"]["httpOnly"]
+        assert cookies["__Host-relay"]["sameSite"] == "Lax"
+
+
+async def test_l_canary_no_secret_in_metrics_or_problems(relay_process: Any, session: aiohttp.ClientSession):
+    relay = relay_process(CONFIG)
+    await relay.start()
+    ran = await relay.cli("token", "add", "script", "--scope", "admin", "--json")
+    token = ran.json["token"]
+    ran = await relay.cli("user", "add", "anna", "--role", "admin", "--link")
+    link = next(w for w in ran.out.split() if "/setup/" in w).rpartition("/")[2]
+    said = ""
+    for path in ("/api/v1/me", "/api/v1/config", "/api/v1/tokens", "/api/v1/audit", "/api/v1/users", "/api/v1/nothing"):
+        async with session.get(relay.address + path, headers={"Authorization": f"Bearer {token}"}) as answer:
+            said += await answer.text()
+    async with session.get(f"{relay.address}/setup/{link}x") as answer:
+        said += await answer.text()
+    async with session.get(relay.address + "/metrics") as answer:
+        said += await answer.text()
+    said += relay.log()
+    for secret in (token, token[13:], link):
+        assert secret not in said

@@ -41,6 +41,7 @@ class Chat:
                 "panel": {"kind": "operator", "url": "sandbox"},
             },
             "routes": [{"channel": "shop", "desks": ["sales", "panel"]}],
+            "sandboxes": "expose",
         }
         self.write()
 

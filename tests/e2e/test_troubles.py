@@ -303,7 +303,7 @@ async def test_pause_and_resume(world: World) -> None:
     await world.answered(who, "held 2")
     assert [m["text"] for m in await world.answers(who)] == [f"held {i}" for i in range(3)]
     wrong = await world.cli("pause", "shpo")
-    assert wrong.code == 1 and 'did you mean "shop"' in wrong.err
+    assert wrong.code == 2 and 'did you mean "shop"' in wrong.err
 
 
 async def test_trace_of_what_is_not_there(world: World) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import aiohttp
 
 from tests.harness import Ran, RelayProcess, until
+from tests.harness.secrets import PANEL_HOOK_TOKEN, PANEL_TOKEN, TEAM_KEY
 
 QUICK: dict[str, Any] = {
     "retries": 2,
@@ -28,7 +29,10 @@ QUICK: dict[str, Any] = {
 }
 SANDBOXED: dict[str, Any] = {
     "channels": {"shop": {"kind": "insta", "url": "sandbox"}},
-    "desks": {"panel": {"kind": "operator", "url": "sandbox"}, "sales": {"kind": "team", "url": "sandbox"}},
+    "desks": {
+        "panel": {"kind": "operator", "url": "sandbox", "token": PANEL_TOKEN, "webhook_token": PANEL_HOOK_TOKEN},
+        "sales": {"kind": "team", "url": "sandbox", "key": TEAM_KEY},
+    },
     "routes": [{"channel": "shop", "desks": ["panel", "sales"]}],
     "delivery": QUICK,
     "log_level": "info",

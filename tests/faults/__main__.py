@@ -17,7 +17,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from relay.cli.commands.stopping import stop_signals
+from relay.cli.signals import stop_signals
 from tests.faults.bench import Bench
 from tests.faults.catalogue import ALL, in_order
 from tests.faults.experiment import Report
@@ -40,7 +40,7 @@ def _arguments() -> argparse.Namespace:
 
 def table(reports: list[Report]) -> Table:
     """Experiment, messages, lost, out of order, doubled, recovery times, verdict."""
-    found = Table(box=None, pad_edge=False, title="RELIABILITY section 5", title_justify="left")
+    found = Table(box=None, pad_edge=False, title="Experiments (docs/pitfalls.md, 5)", title_justify="left")
     for heading in ("#", "experiment"):
         found.add_column(heading, overflow="fold")
     for heading in ("messages", "lost", "out of order", "doubled", "allowed", "recovery p50", "p99", "s"):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from tests.faults import echoing, failover, keeping, killing, modelling, receiving, storing
+from tests.faults import canaries, echoing, failover, keeping, killing, modelling, receiving, storing, strangers
 from tests.faults.experiment import ALL
 
-MODULES = (killing, storing, receiving, keeping, modelling, failover, echoing)
+MODULES = (killing, storing, receiving, keeping, modelling, failover, echoing, strangers, canaries)
 
 
 def in_order() -> list[str]:
-    """The numbers of RELIABILITY section 5; a letter marks a variation of ours."""
+    """The numbers of PITFALLS 5; a letter marks a variation of ours."""
 
     def place(number: str) -> tuple[int, str]:
         found = re.fullmatch(r"(\d+)(\w*)", number)

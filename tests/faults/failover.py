@@ -2,7 +2,7 @@
 
 Redis replicates after it has answered. So a message that was acknowledged in the moment before the primary died may
 never have reached the replica that takes over: it is lost, whatever we do, unless the sender keeps it too ("does not
-guarantee that acknowledged writes are retained", Redis' own page on Sentinel; RELIABILITY 2). What was already sent may
+guarantee that acknowledged writes are retained", Redis' own page on Sentinel; PITFALLS 2). What was already sent may
 be queued again and come twice. Promised: no loss but in that moment, order everywhere, and that it goes on by itself.
 """
 

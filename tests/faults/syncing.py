@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 from unittest import mock
 
-from relay.store.server import embedded
+from relay.store.server import binary, embedded
 from relay.store.server.embedded import EmbeddedStore
 from tests import preload
 
@@ -68,7 +68,7 @@ class Syncs:
         server, log = folder / "traced-server", folder / "syncs.log"
         server.write_text(
             f"#!/bin/sh\nLD_PRELOAD={shlex.quote(str(library))} RELAY_TEST_SYNCS={shlex.quote(str(log))} "
-            f'exec {shlex.quote(str(embedded.find_server()))} "$@"\n'
+            f'exec {shlex.quote(str(binary.find_server()))} "$@"\n'
         )
         server.chmod(0o700)
         return cls(server, log)

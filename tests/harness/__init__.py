@@ -3,7 +3,7 @@
 Nothing here is a stand-in for the relay: `RelayProcess` is `python -m relay …` with a config.yaml and a store of its
 own, `StoreServer` a real Valkey, `Sink` a real HTTP server that writes down what arrives and answers as it is told.
 `Customer` writes hooks the way the Insta API does and `Ledger.tally` says what became of them, in the words of
-RELIABILITY section 5: lost, out of order, doubled.
+PITFALLS 5: lost, out of order, doubled.
 """
 
 from __future__ import annotations

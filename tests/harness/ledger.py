@@ -53,7 +53,7 @@ class Ledger:
         self.all.clear()
 
     def tally(self, acknowledged: Mapping[int, Iterable[int]], dead: Iterable[tuple[int, int]] = ()) -> Tally:
-        """What became of everything that was acknowledged (RELIABILITY section 5). `dead`: (conversation, sequence) of
+        """What became of everything that was acknowledged (PITFALLS 5). `dead`: (conversation, sequence) of
         dead letters; they are seen by people and so not lost."""
         first: dict[tuple[int, int], int] = {}
         doubled: list[tuple[int, int]] = []

@@ -7,7 +7,6 @@ import atexit
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -23,7 +22,9 @@ import yaml
 from click.testing import CliRunner
 
 import bridges
+from relay.cli.loading import offline
 from relay.cli.main import cli
+from relay.config.load import load
 from tests.harness.secrets import ROOT, SECRET_KEY
 from tests.harness.waiting import free_port, until
 
@@ -119,6 +120,9 @@ class RelayProcess:
         full: dict[str, Any] = {"secret_key": SECRET_KEY, **config}
         full.setdefault("listen", f"127.0.0.1:{free_port()}")
         full.setdefault("data_dir", str(folder / "data"))
+        accounts = [*full.get("channels", {}).values(), *full.get("desks", {}).values()]
+        if len({account.get("url") == "sandbox" for account in accounts if account.get("url")}) > 1:
+            full.setdefault("sandboxes", "expose")  # beside servers of the tests, which count as real
         self.config = full
         self.data_dir = Path(full["data_dir"])
         self.config_path = folder / "config.yaml"
@@ -210,7 +214,7 @@ class RelayProcess:
         said = self._log_path.read_bytes()[self._from :]
         if self.command == "worker":
             return b"Working for " in said
-        if b"Hook addresses" not in said:
+        if b"The relay is at " not in said:
             return False
         return await self._readyz(session) == 200
 
@@ -228,10 +232,12 @@ class RelayProcess:
             return await self._readyz(session)
 
     def _read_hooks(self) -> None:
-        said = self._log_path.read_bytes()[self._from :].decode("utf-8", "replace")
-        for name, address in re.findall(r"^  (\S+) +(http\S+/hooks/\S+)$", said, re.MULTILINE):
-            tail = address.partition(f"/hooks/{name}")[2].strip("/")
-            self.hooks[f"{name}/{tail}" if tail in ("message", "user", "media") else name] = address
+        """As `relay check` shows them; a start does not, for whoever reads its log could post there."""
+        kinds = {bridge.spec.kind: bridge for bridge in bridges.ALL}
+        config = load(self.config_path, {kind: bridge.spec for kind, bridge in kinds.items()}, self._environment)
+        for account in offline(config, kinds).by_name.values():
+            for tail, address in account.hooks().items():
+                self.hooks[f"{account.name}/{tail}" if tail in ("message", "user", "media") else account.name] = address
 
     async def stop(self, timeout_s: float = 30.0) -> Stopped:
         """SIGTERM, as a deploy does it, and wait. Fails when it is not gone in time."""

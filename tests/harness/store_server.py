@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from relay.store.server.embedded import find_server
+from relay.store.server.binary import find_server
 from tests.harness.processes import _children
 
 

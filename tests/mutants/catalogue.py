@@ -12,9 +12,9 @@ MUTANTS = (
     Mutant(
         name="no fencing on success",
         harm="a worker that was frozen writes over what another has done meanwhile",
-        before="""go_on, lease, retention, remote, words = unpack(ARGV)
+        before="""go_on, lease, retention, remote, words, pieces = unpack(ARGV)
 if call('HGET', lock_key(dest, n), 't') ~= token then""",
-        after="""go_on, lease, retention, remote, words = unpack(ARGV)
+        after="""go_on, lease, retention, remote, words, pieces = unpack(ARGV)
 if false then""",
         run=STORE,
         caught_by=("test_a_stale_worker_changes_nothing",),
@@ -22,9 +22,9 @@ if false then""",
     Mutant(
         name="no fencing on failure",
         harm="a late failure turns what has arrived into a retry",
-        before="""  first_ms, longest_ms, bell, notice_id, notice = unpack(ARGV)
+        before="""  first_ms, longest_ms, bell, told_ms, transient, notice_id, notice = unpack(ARGV)
 if call('HGET', lock_key(dest, n), 't') ~= token then""",
-        after="""  first_ms, longest_ms, bell, notice_id, notice = unpack(ARGV)
+        after="""  first_ms, longest_ms, bell, told_ms, transient, notice_id, notice = unpack(ARGV)
 if false then""",
         run=STORE,
         caught_by=("test_a_stale_worker_changes_nothing",),
@@ -171,10 +171,10 @@ if false then""",
     Mutant(
         name="links never end",
         harm="an address that leaked shows a customer's photo for ever",
-        before="max_age=min(max_age_s, MEDIA_MAX_AGE_S))",
-        after="max_age=None)",
+        before="_ending(tuple(keys)).loads(token, max_age=max_age_s)",
+        after="_ending(tuple(keys)).loads(token, max_age=None)",
         run=("tests/unit/media",),
-        caught_by=("test_links_end_within_the_hour_whatever_is_asked_for",),
+        caught_by=("test_a_link_for_a_channel_ends_when_the_configuration_says",),
     ),
     Mutant(
         name="private addresses are fetched",
@@ -235,7 +235,7 @@ if false then""",
     Mutant(
         name="replay sends accepted parts again",
         harm="a customer reads the beginning of an answer twice",
-        before="  if p > 0 then call('HSET', P .. 'd:' .. new, 'p', p, 'ps', string.rep('a', p)) end",
+        before="  if p > 0 then call('HSET', P .. 'd:' .. new, 'p', p, 'ps', string.rep('a', p), 'pp', d[6] or '') end",
         after="",
         run=STORE,
         caught_by=("test_a_replay_does_not_send_accepted_parts_again",),
@@ -251,8 +251,8 @@ if false then""",
     Mutant(
         name="secrets in the log",
         harm="whoever reads a log can write in a customer's name",
-        before='        return _ADDRESSES.sub(r"\\1" + MASK, text)',
-        after="        return text",
+        before='        return _ADDRESSES.sub(r"\\1" + MASK, self._mask(text))',
+        after="        return self._mask(text)",
         run=("tests/unit/observe",),
         caught_by=("test_addresses_that_hold_secrets_are_masked",),
     ),

@@ -11,11 +11,12 @@ from tests.unit.fake_kinds import ENV, GOOD, KINDS
 
 
 def test_a_value_that_also_stands_in_what_is_allowed() -> None:
-    text = GOOD + "\nlisten: ${RELAY_LISTEN:-127.0.0.1:8080}\n"
+    text = GOOD + "\nlisten: ${LISTEN:-127.0.0.1:8080}\n"
     with pytest.raises(ConfigError) as caught:
-        parse(text, KINDS, env={**ENV, "RELAY_LISTEN": "127.0.0.1"})
+        parse(text, KINDS, env={**ENV, "LISTEN": "127.0.0.1"})
     (problem,) = caught.value.problems
     assert problem.message.endswith(
-        "; allowed is host:port, such as 127.0.0.1:8080 (this machine only) or 0.0.0.0:8080 (every address)"
+        "; allowed is host:port, such as 127.0.0.1:8080 (this machine only) "
+        "or 0.0.0.0:8080 (every address of this machine)"
     )
-    assert problem.message.startswith('found "${RELAY_LISTEN')
+    assert problem.message.startswith('found "${LISTEN')

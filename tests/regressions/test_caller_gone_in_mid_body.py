@@ -36,7 +36,7 @@ async def test_it_is_a_line_and_no_file_stays(tmp_path: Path) -> None:
                     writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, linger)
                 writer.close()
         incoming = tmp_path / "data" / "media" / "incoming"
-        await until(lambda: not list(incoming.iterdir()), 10, what="nothing left of half files")
+        await until(lambda: not list(incoming.rglob("*.part")), 10, what="nothing left of half files")
         assert await relay.readyz() == 200
         assert "Traceback" not in relay.log()
         assert "ERROR" not in relay.log()

@@ -17,6 +17,7 @@ def test_an_address_that_cannot_be_listened_on(tmp_path: Path, listen: str) -> N
         listen = listen.format(taken=taken.getsockname()[1])
         config = {
             "listen": listen,
+            "sandboxes": "expose",
             "channels": {"shop": {"kind": "insta", "url": "sandbox"}},
             "desks": {"sales": {"kind": "team", "url": "sandbox"}},
             "routes": [{"channel": "shop", "desks": ["sales"]}],

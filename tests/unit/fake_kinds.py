@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,9 @@ class ShopSettings(BridgeSettings):
     token: SecretStr = Field(min_length=1, description="The token in the address of the API.")
     bot_id: int | None = Field(default=None, ge=1)
 
+    def logins(self) -> Mapping[str, tuple[str, ...]]:
+        return {"token": (self.token.get_secret_value(),)}
+
 
 class PanelSettings(BridgeSettings):
     kind: Literal["operator"] = "operator"
@@ -27,9 +31,13 @@ class PanelSettings(BridgeSettings):
 
 class GroupSettings(BridgeSettings):
     kind: Literal["team"] = "team"
+    guards: bool = False
     key: SecretStr = SecretStr("")
     key_file: Path | None = None
     mirror: bool = True
+
+    def hook_guards(self) -> Mapping[str, tuple[str, ...]]:
+        return {"key": (self.key.get_secret_value(),)} if self.guards else {}
 
     @field_validator("key")
     @classmethod

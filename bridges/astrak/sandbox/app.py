@@ -1,6 +1,6 @@
 """The Astrak messenger, played: every method of its API, and a page on which one is its users.
 
-The wire is as the one client saw it (facts 3): forms, forms in the bodies of GETs, `code` below 0 for errors, tokens
+The wire is as the one client saw it (FACTS 3): forms, forms in the bodies of GETs, `code` below 0 for errors, tokens
 that are JWTs with the password inside, one event a poll, and a page of the platform when a poll is idle for long. What
 is documented nowhere (error codes, the answer to a message, the shape of `callback_deprecated`) is the sandbox's own.
 """
@@ -26,6 +26,7 @@ from aiohttp import web
 from pydantic import Field
 
 from bridges.astrak.client import CALLBACK_SET, PASSWORD_MIN, USERNAME_MAX
+from bridges.astrak.sandbox.presets import PRESETS
 from bridges.astrak.settings import AstrakSettings
 from bridges.sandbox_kit import (
     ActionError,
@@ -192,6 +193,7 @@ class Messenger:
             title=f"Astrak · {options.name}",
             intro="You are the users of the messenger; the business account answers through the relay.",
             switches=Switches(),
+            presets=PRESETS,
             state=self.state,
             reset=self.reset,
             page_dir=Path(__file__).parent / "page",

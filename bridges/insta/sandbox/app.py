@@ -32,11 +32,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-import aiohttp
 from aiohttp import web
 
 from bridges.insta.sandbox import sample_files
 from bridges.insta.sandbox.models import (
+    PRESETS,
     NewCustomer,
     Open,
     Raw,
@@ -60,6 +60,7 @@ from bridges.sandbox_kit import (
     now_rfc3339,
 )
 from relay.contract import Sandbox, SandboxOptions
+from relay.contract.errors import FetchRefused
 from relay.contract.model import MediaKind
 from relay.fitting.texts import byte_length
 
@@ -69,12 +70,11 @@ MESSAGES_ON_PAGE = 1000
 ARRIVALS_KEPT = 20_000
 CUSTOMERS_KEPT = 5000
 FILES_KEPT_BYTES = 96 * 1024 * 1024
-FETCH_TIMEOUT_S = 8.0
 
 # The document's own sample account. Customers have fixed ids, so that they stay the same people after a restart.
 CHANNEL = {"id": "235", "user_id": "47367670531", "username": "getcourseru"}
 OTHER_CHANNEL = {"id": "236", "user_id": "50012345678", "username": "somebody.else"}
-BUSINESS_NAME = "Алина из Getloo"
+BUSINESS_NAMES = {"en": "Lake Tours", "ru": "Туры на озеро"}
 FIRST_CUSTOMERS = (("47367670001", "anna.travels", "Анна Кузнецова"), ("47367670002", "mike_torres", "Mike Torres"))
 PHONE = "79955069706"  # device.mdn in the document's reports
 NO_DATE = "2020-00-00T00:00:00+00:00"  # createdAt in the document's reports
@@ -116,6 +116,7 @@ class InstaSandbox:
             title=f"Instagram · {options.name}",
             intro="You are the customer. What you write here reaches the relay as the Insta API would bring it.",
             switches=Switches(),
+            presets=PRESETS,
             state=self.state,
             reset=self.begin,
             page_dir=Path(__file__).parent / "page",
@@ -123,7 +124,6 @@ class InstaSandbox:
         self.switches: Switches = self.kit.switches
         self.hub, self.ids, self.hooks = self.kit.hub, self.kit.ids, self.kit.hooks
         self.hub.on_last_page_left = self._nobody_looks
-        self._session: aiohttp.ClientSession | None = None
         act = self.kit.action
         act("customer", NewCustomer, self.act_customer)
         act("rename", Rename, self.act_rename)
@@ -139,7 +139,6 @@ class InstaSandbox:
         router = self.kit.app.router
         router.add_get("/_sandbox/files/{id}/{name}", self.get_file)
         router.add_route("*", "/{token}/{method}", self.api)
-        self.kit.app.on_cleanup.append(self._close)
         self.begin()
 
     def begin(self) -> None:
@@ -159,7 +158,7 @@ class InstaSandbox:
     def state(self, for_page: bool) -> dict[str, Any]:
         shown = list(self.messages.values())
         shared = {
-            "account": {**self._channel(), "name": BUSINESS_NAME},
+            "account": {**self._channel(), "name": BUSINESS_NAMES[self.kit.options.locale]},
             "webhook": self.webhook,
             "customers": list(self.customers.values()),
             "messages": shown[-MESSAGES_ON_PAGE:] if for_page else shown,
@@ -167,10 +166,6 @@ class InstaSandbox:
             "open": self.open,
         }
         return shared if for_page else {**shared, "arrivals": list(self.arrivals), "requests": dict(self.requests)}
-
-    async def _close(self, _: web.Application) -> None:
-        if self._session is not None:
-            await self._session.close()
 
     def _channel(self) -> dict[str, str]:
         return OTHER_CHANNEL if self.switches.other_account else CHANNEL
@@ -314,9 +309,7 @@ class InstaSandbox:
         name = unquote(urlsplit(url).path.rsplit("/", 1)[-1]).replace("/", "_") or "file"
         if not self.switches.fetch_files:
             return {"kind": "file", "url": url, "mime": "", "filename": name}
-        status, claimed, body = await self._download(url)
-        if status != 200:
-            raise ApiError(400, f"file: файл недоступен ({status or 'нет ответа'})")
+        body, claimed = await self._download(url)
         mime = sample_files.sniff(body, claimed)
         limit = LIMITS.files.get(MediaKind.of_mime(mime)) if mime else None
         if limit is None:
@@ -332,23 +325,16 @@ class InstaSandbox:
             "filename": name,
         }
 
-    async def _download(self, url: str) -> tuple[int, str, bytes]:
-        """(status, Content-Type, at most one byte more than any file may have); status 0: nobody answered."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=FETCH_TIMEOUT_S), cookie_jar=aiohttp.DummyCookieJar()
-            )
+    async def _download(self, url: str) -> tuple[bytes, str]:
+        """The file and its type. Raises ApiError."""
+        if self.kit.options.fetch is None:
+            raise ApiError(400, "file: файл недоступен (нет ответа)")
         most = max(limit.bytes or 0 for limit in LIMITS.files.values()) + 1
         try:
-            async with self._session.get(url, max_redirects=3) as response:
-                body = bytearray()
-                async for chunk in response.content.iter_chunked(65_536):
-                    body += chunk
-                    if len(body) >= most:
-                        break
-                return response.status, response.content_type, bytes(body[:most])
-        except (aiohttp.ClientError, OSError, ValueError, TimeoutError):
-            return 0, "", b""
+            file = await self.kit.options.fetch(url, most)
+        except FetchRefused as e:
+            raise ApiError(400, f"file: файл недоступен ({e})") from None
+        return file.body, file.mime
 
     # --- delivery reports -------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from bridges.sandbox_kit import ActionModel, SandboxSwitches
+from bridges.sandbox_kit import ActionModel, Preset, SandboxSwitches
 
 ReportName = Literal["pending", "delivered", "read", "fail"]
 
@@ -187,3 +187,44 @@ class SetWebHook(ActionModel):
 class Raw(ActionModel):
     body: str
     content_type: str = "application/json"
+
+
+PRESETS = (
+    Preset(
+        name="down",
+        title="Instagram is down for 2 minutes",
+        text="Every request gets a 503; afterwards everything that waited is delivered.",
+        switches={"fail_next": 1_000_000, "fail_status": 503},
+        for_s=120,
+    ),
+    Preset(
+        name="token",
+        title="The token has expired",
+        text="The channel pauses and says so; it goes on once the token is taken again.",
+        switches={"token_rejected": True},
+    ),
+    Preset(
+        name="unpaid",
+        title="The channel is not paid",
+        text="402 to everything, until it is paid.",
+        switches={"unpaid": "402"},
+    ),
+    Preset(
+        name="window",
+        title="The 24 hours are over",
+        text="Answers are accepted, then reported as failed.",
+        switches={"window_closed": True},
+    ),
+    Preset(
+        name="refuses",
+        title="The next answer is refused",
+        text="Not delivered, with the reason in words.",
+        switches={"refuse_next": 1},
+    ),
+    Preset(
+        name="late",
+        title="Reports come late and out of order",
+        text="The ticks must never go back.",
+        switches={"report_delay_s": 4.0, "report_order": "shuffled", "reports_twice": True},
+    ),
+)

@@ -1,7 +1,7 @@
 """The operator panel, played: the endpoint of the Operator API and a page on which one is the operator.
 
 Documented are one method and three webhooks (Operator API); bodies of answers, retries and the encoding of `attaches`
-are not (facts 4), so those are switches, and all three ways of attaching are taken. The panel asks the relay who a
+are not (FACTS 4), so those are switches, and all three ways of attaching are taken. The panel asks the relay who a
 user is and which media are theirs when a user writes for the first time, and again when the operator asks.
 """
 
@@ -14,17 +14,16 @@ import hmac
 import json
 import re
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import aiohttp
 from aiohttp import web
 from pydantic import Field
 
 from bridges.operator.client import ACTION
+from bridges.operator.sandbox.presets import PRESETS
 from bridges.operator.settings import OperatorSettings
 from bridges.sandbox_kit import (
     ActionError,
@@ -37,6 +36,7 @@ from bridges.sandbox_kit import (
     now_rfc3339,
 )
 from relay.contract import Sandbox, SandboxOptions
+from relay.contract.errors import FetchRefused
 from relay.contract.model import MediaKind
 
 MAX_USERS = 300
@@ -45,7 +45,6 @@ MAX_FILES = 2000
 MAX_HELD_BYTES = 200 * 1024 * 1024
 MAX_BODY = 64 * 1024 * 1024
 FETCH_BYTES = 32 * 1024 * 1024
-FETCH_TIMEOUT_S = 15.0
 RELAY_USER = "0"  # the relay's notices that concern no user
 
 _BRACKETS = re.compile(r"attaches\[(\d{1,3})\]\[(file_url|big)\]")
@@ -182,12 +181,12 @@ class Panel:
         self.files: OrderedDict[str, StoredFile] = OrderedDict()
         self._held_bytes = 0
         self._last_id = 0
-        self._fetcher: aiohttp.ClientSession | None = None
         self.kit = SandboxKit(
             options,
             title=f"Operator panel · {options.name}",
             intro="You are the operator. Users' messages arrive here by the Operator API.",
             switches=Switches(),
+            presets=PRESETS,
             state=self.state,
             reset=self.reset,
             page_dir=Path(__file__).parent / "page",
@@ -201,7 +200,6 @@ class Panel:
         for path in ("", "/"):
             router.add_post(path, self.message_sent)
         router.add_get("/_sandbox/file/{id}", self.get_file)
-        self.kit.app.cleanup_ctx.append(self._fetching)
 
     # --- state ------------------------------------------------------------------------------------------------------
 
@@ -418,11 +416,6 @@ class Panel:
 
     # --- files for the page -----------------------------------------------------------------------------------------
 
-    async def _fetching(self, _: web.Application) -> AsyncIterator[None]:
-        yield
-        if self._fetcher is not None:
-            await self._fetcher.close()
-
     async def get_file(self, request: web.Request) -> web.Response:
         """A file as the page may show it. Only addresses that the relay named are ever fetched."""
         file = self.files.get(request.match_info["id"])
@@ -444,22 +437,13 @@ class Panel:
         )
 
     async def _fetch(self, url: str) -> tuple[bytes, str]:
-        if self._fetcher is None:
-            self._fetcher = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=FETCH_TIMEOUT_S), cookie_jar=aiohttp.DummyCookieJar()
-            )
+        if self.kit.options.fetch is None:
+            raise web.HTTPBadGateway(text="This sandbox fetches no files.")
         try:
-            async with self._fetcher.get(url, allow_redirects=False) as response:
-                if response.status != 200:
-                    raise web.HTTPBadGateway(text=f"The file's address answers {response.status}.")
-                data = bytearray()
-                async for chunk in response.content.iter_chunked(65536):
-                    data += chunk
-                    if len(data) > FETCH_BYTES:
-                        raise web.HTTPBadGateway(text="The file is too big for the sandbox.")
-                return bytes(data), response.content_type
-        except (aiohttp.ClientError, TimeoutError, ValueError) as e:
-            raise web.HTTPBadGateway(text=f"The file cannot be fetched ({type(e).__name__}).") from None
+            file = await self.kit.options.fetch(url, FETCH_BYTES)
+        except FetchRefused as e:
+            raise web.HTTPBadGateway(text=f"The file cannot be fetched: {e}") from None
+        return file.body, file.mime
 
 
 def _shown(file: StoredFile) -> dict[str, Any]:

@@ -2,13 +2,24 @@
 
    h(tag, props, ...children)   an element; `class`, `text`, `on<event>`, `data`, attributes; null children are left out
    read(path) · act(name, args) JSON from the sandbox; act shows the sandbox's sentence as a toast and throws on a no
-   live({event, resync})        server-sent events: event(kind, data) for each; resync() at the start and when some were missed
+   t(text, facts)               the text in the page's language; Russian stands in ru.js
+   live({event, resync})        what happens: event(kind, data) for each; resync() at the start and when some were missed
    panes([{id, label, element, kind}], onshow?)   side by side, or one at a time with tabs on a narrow screen; {show(id)}
    pane(title, body, ...headExtras)      a pane with a heading
    deck([{id, label, element}])          several panes in one place, chosen by buttons above; {element, show(id)}
-   switchPanel() · hookLog()    ready panes: {element, event(kind, data)}; pass them the events
+   trouble([...more])           the drawer of what can go wrong, with the log of hooks: {load, event(kind, data)} (trouble.js)
    said({...}) · ticks(state) · avatar(name) · clock(time) · toast(text) · ask({title, fields})
 */
+
+import { RU } from "./ru.js";
+
+const russian = document.documentElement.lang === "ru";
+
+/* A text of the page in its language. {name}s are filled in. */
+export function t(text, facts = {}) {
+  const said = russian ? (RU[text] ?? text) : text;
+  return said.replace(/\{(\w+)\}/g, (whole, name) => facts[name] ?? whole);
+}
 
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
@@ -52,12 +63,12 @@ export async function post(path, value) {
       body: JSON.stringify(value ?? {}),
     });
   } catch {
-    toast("The sandbox does not answer.");
+    toast(t("The sandbox does not answer."));
     throw new Error("no answer");
   }
   const said = await answer.json().catch(() => null);
   if (!answer.ok) {
-    const sentence = said?.error ?? `The sandbox answered ${answer.status}.`;
+    const sentence = said?.error ?? t("The sandbox answered {status}.", { status: answer.status });
     toast(sentence);
     throw new Error(sentence);
   }
@@ -73,31 +84,47 @@ export function toast(text) {
   setTimeout(() => note.remove(), 6000);
 }
 
-/* Events keep their order; those that come while the state is being read wait for it. */
+/* Events keep their order; those that come while the state is being read wait for it. A WebSocket, because a browser opens
+   only six HTTP connections to one address, and all pages of a deployment may be open beside each other. */
 export function live({ event, resync }) {
   const sign = document.getElementById("live");
   let work = Promise.resolve();
+  let tries = 0;
+  let timer = 0;
   const soon = (step) => {
-    work = work.then(step).catch((error) => console.error(error));
+    work = work.then(step).catch((error) => console.warn(error));
   };
-  const source = new EventSource("_sandbox/events");
-  source.onmessage = (message) => {
-    const { kind, data } = JSON.parse(message.data);
-    if (kind === "hello" || kind === "resync") {
-      sign.className = "live on";
-      sign.textContent = "live";
-      soon(resync);
-    } else {
-      soon(() => event(kind, data));
-    }
+  const open = () => {
+    clearTimeout(timer);
+    const url = new URL("_sandbox/live", document.baseURI);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(url);
+    socket.onmessage = (message) => {
+      const { kind, data } = JSON.parse(message.data);
+      if (kind === "hello" || kind === "resync") {
+        tries = 0;
+        sign.className = "live on";
+        sign.textContent = t("live");
+        soon(resync);
+      } else {
+        soon(() => event(kind, data));
+      }
+    };
+    socket.onclose = () => {
+      sign.className = "live";
+      sign.textContent = t("reconnecting…");
+      timer = setTimeout(open, Math.min(10_000, 400 * 2 ** tries) * (0.8 + Math.random() * 0.4));
+      tries += 1;
+    };
   };
-  source.onerror = () => {
-    sign.className = "live";
-    sign.textContent = "reconnecting…";
-  };
+  open();
+  window.addEventListener("online", () => {
+    if (!sign.classList.contains("on")) open();
+  });
+  document.getElementById("intro").textContent = t(document.getElementById("intro").textContent);
   document.getElementById("reset").addEventListener("click", async () => {
     await post("_sandbox/reset");
-    toast("Everything is back at the beginning.");
+    toast(t("Everything is back at the beginning."));
   });
 }
 
@@ -105,7 +132,7 @@ export function live({ event, resync }) {
 
 export function panes(list, onshow = () => {}) {
   const area = h("div", { class: "panes", data: { shown: list[0].id } });
-  const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "Parts of this page" });
+  const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": t("Parts of this page") });
   const sections = new Map();
   const buttons = new Map();
   const show = (id) => {
@@ -131,7 +158,7 @@ export function panes(list, onshow = () => {}) {
 }
 
 export function pane(title, body, ...extras) {
-  return h("section", {}, h("div", { class: "head" }, h("h2", { text: title }), ...extras), h("div", { class: "body" }, body));
+  return h("section", {}, h("div", { class: "head" }, h("h2", { text: title }), ...extras), h("div", { class: "body", tabIndex: 0 }, body));
 }
 
 export function deck(list) {
@@ -185,7 +212,7 @@ export function ticks(state) {
     path.setAttribute("d", d);
     svg.append(path);
   }
-  return h("span", { class: `ticks ${state}`, role: "img", "aria-label": state, title: state }, svg);
+  return h("span", { class: `ticks ${state}`, role: "img", "aria-label": t(state), title: t(state) }, svg);
 }
 
 /* One thing said. {mine, text, at, state, media: {kind, url, filename}, note, chips: [], under: [nodes], onchip} */
@@ -216,7 +243,7 @@ export function mediaBubble({ kind, url, filename }) {
 }
 
 /* A small form in a dialog; resolves to its values, or null. fields: [{name, label, value, placeholder, required}] */
-export function ask({ title, fields, confirm = "OK" }) {
+export function ask({ title, fields, confirm = t("OK") }) {
   return new Promise((resolve) => {
     const inputs = fields.map((f) =>
       h("input", { type: "text", value: f.value ?? "", placeholder: f.placeholder ?? "", required: f.required ?? false, autocomplete: "off" }),
@@ -238,12 +265,14 @@ export function ask({ title, fields, confirm = "OK" }) {
           "div",
           { class: "row" },
           h("button", { class: "primary", type: "submit", text: confirm }),
-          h("button", { type: "button", text: "Cancel", onclick: () => finish(null) }),
+          h("button", { type: "button", text: t("Cancel"), onclick: () => finish(null) }),
         ),
       ),
     );
+    const before = document.activeElement;
     const finish = (value) => {
       dialog.remove();
+      if (before?.isConnected) before.focus();
       resolve(value);
     };
     dialog.addEventListener("cancel", () => finish(null));
@@ -252,123 +281,4 @@ export function ask({ title, fields, confirm = "OK" }) {
   });
 }
 
-/* --- switches --- */
-
-export function switchPanel() {
-  const body = h("div", { class: "stack" });
-  const element = pane("What goes wrong", body);
-  let shown = {};
-  const change = async (name, value) => {
-    try {
-      await post("_sandbox/switches", { [name]: value });
-    } catch {
-      await load();
-    }
-  };
-  const control = (field, value) => {
-    const id = `switch-${field.name}`;
-    const common = { id, "aria-describedby": field.description ? `${id}-note` : null };
-    if (field.type === "boolean") {
-      return h("input", { ...common, type: "checkbox", checked: value, onchange: (e) => change(field.name, e.target.checked) });
-    }
-    if (field.enum) {
-      return h(
-        "select",
-        { ...common, onchange: (e) => change(field.name, e.target.value) },
-        field.enum.map((choice) => h("option", { value: choice, text: String(choice).replaceAll("_", " "), selected: choice === value })),
-      );
-    }
-    if (field.type === "integer" || field.type === "number") {
-      return h("input", {
-        ...common,
-        type: "number",
-        min: field.minimum ?? null,
-        max: field.maximum ?? null,
-        step: field.type === "integer" ? 1 : "any",
-        value: String(value),
-        onchange: (e) => change(field.name, Number(e.target.value)),
-      });
-    }
-    return h("input", { ...common, type: "text", value: value ?? "", onchange: (e) => change(field.name, e.target.value) });
-  };
-  const load = async () => {
-    const { values, fields } = await read("_sandbox/switches");
-    shown = new Map();
-    const groups = new Map();
-    for (const field of fields) {
-      const input = control(field, values[field.name]);
-      const row = h(
-        "div",
-        { class: "switch" },
-        h("label", { htmlFor: `switch-${field.name}`, text: field.title ?? field.name }),
-        input,
-        field.description ? h("span", { class: "note", id: `switch-${field.name}-note`, text: field.description }) : null,
-      );
-      shown.set(field.name, { row, input, field });
-      const group = field.group ?? "Switches";
-      groups.set(group, [...(groups.get(group) ?? []), row]);
-    }
-    const open = new Set([...body.querySelectorAll("details[open] > summary")].map((summary) => summary.textContent));
-    const first = groups.keys().next().value;
-    fill(
-      body,
-      [...groups].map(([name, rows]) =>
-        h("details", { class: "group", open: open.size ? open.has(name) : name === first }, h("summary", { text: name }), h("div", { class: "stack" }, rows)),
-      ),
-    );
-    mark(values);
-  };
-  const mark = (values) => {
-    for (const [name, { row, input, field }] of shown) {
-      if (field.type === "boolean") input.checked = values[name];
-      else if (document.activeElement !== input) input.value = String(values[name] ?? "");
-      row.classList.toggle("changed", "default" in field && field.default !== values[name]);
-    }
-  };
-  return { element, load, event: (kind, data) => kind === "switches" && mark(data) };
-}
-
-/* --- the log of hooks --- */
-
-const MOOD = { done: "good", waiting: "warn", sending: "soft", "given up": "bad", refused: "bad", "no address": "warn" };
-
-export function hookLog() {
-  const table = h("tbody");
-  const none = h("p", { class: "empty", text: "Nothing has been sent to the relay yet." });
-  const element = pane("Hooks to the relay", h("div", {}, none, h("table", { class: "log" }, table)));
-  const rows = new Map();
-  const put = (entry) => {
-    const cells = [
-      h("td", { text: clock(entry.at) }),
-      h(
-        "td",
-        {},
-        h("div", { text: entry.label }),
-        entry.answer ? h("div", { class: "answer mono", text: entry.answer }) : null,
-      ),
-      h("td", { class: MOOD[entry.state] ?? "" }, [entry.status, entry.state === "done" ? `${entry.ms} ms` : entry.state].filter(Boolean).join(" · "), again(entry)),
-    ];
-    const row = rows.get(entry.id);
-    if (row) fill(row, cells);
-    else {
-      const fresh = h("tr", {}, cells);
-      rows.set(entry.id, fresh);
-      table.prepend(fresh);
-      if (rows.size > 200) {
-        const oldest = rows.keys().next().value;
-        rows.get(oldest).remove();
-        rows.delete(oldest);
-      }
-    }
-    none.hidden = rows.size > 0;
-  };
-  const again = (entry) =>
-    entry.next_try_s ? h("div", { class: "tiny", text: `try ${entry.tries + 1} in ${entry.next_try_s} s` }) : null;
-  const load = async () => {
-    rows.clear();
-    table.replaceChildren();
-    none.hidden = false;
-    for (const entry of await read("_sandbox/hooks")) put(entry);
-  };
-  return { element, load, event: (kind, data) => kind === "hook" && put(data) };
-}
+export { trouble } from "./trouble.js";

@@ -1,6 +1,6 @@
 """How the sandbox answers: the envelope, errors as codes or words, and reading what callers send.
 
-Facts 1.2 (envelope, codes and their statuses) and 1.4 (JSON posts come without a Content-Type).
+FACTS 1.2 (envelope, codes and their statuses) and 1.4 (JSON posts come without a Content-Type).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ COOKIE = "team_session"
 
 
 class No(Exception):
-    """The server refuses. `code` is one of facts 1.2, `words` the free text that some methods give instead."""
+    """The server refuses. `code` is one of FACTS 1.2, `words` the free text that some methods give instead."""
 
     def __init__(self, code: str, words: str, *, details: dict[str, str] | None = None) -> None:
         self.code = code

@@ -23,7 +23,7 @@ Encoding = Literal["urlencoded", "multipart", "json", "json_without_type"]
 
 
 def uuid_of(text: str) -> str:
-    """A UUID in its usual form. Raises No: ids that a client chooses must be UUIDs (facts 1.3)."""
+    """A UUID in its usual form. Raises No: ids that a client chooses must be UUIDs (FACTS 1.3)."""
     try:
         return str(UUID(text))
     except ValueError:
@@ -94,7 +94,7 @@ class GroupChat:
     # /api/message
 
     async def api_message(self, request: web.Request) -> Any:
-        """POST /api/message: `key` (several, separated by commas), `message`, and what facts 1.8 adds."""
+        """POST /api/message: `key` (several, separated by commas), `message`, and what FACTS 1.8 adds."""
         fields = await read_fields(request)
         keys = split_keys(fields.get("key", ""))
         if not keys:
@@ -139,7 +139,7 @@ class GroupChat:
     # messages
 
     def post(self, team: Team, chat: str, text: str, **fields: Any) -> Message:
-        """A new message in a group or to a person; pages and webhooks hear of it. `\\r` is dropped (facts 1.9)."""
+        """A new message in a group or to a person; pages and webhooks hear of it. `\\r` is dropped (FACTS 1.9)."""
         chat_type = "group" if chat.startswith("g-") else "direct"
         message = self.world.add_message(
             team=team.uid, chat=chat, chat_type=chat_type, text=text.replace("\r", ""), **fields
@@ -150,7 +150,7 @@ class GroupChat:
         return message
 
     def changed(self, message: Message) -> None:
-        """An edit or a deletion: pages hear of it, webhooks do not (facts 1.8)."""
+        """An edit or a deletion: pages hear of it, webhooks do not (FACTS 1.8)."""
         self.kit.hub.publish("message", shown(message))
 
     def tell(self, team: Team, message: Message) -> None:
@@ -346,7 +346,7 @@ def shown(message: Message) -> dict[str, Any]:
 def hook_call(
     url: str, key: str, fields: dict[str, str], encoding: Encoding, *, label: str, lane: str = ""
 ) -> HookCall:
-    """A webhook as the server sends it: header `key`, body encoded as the switch says (facts 1.8)."""
+    """A webhook as the server sends it: header `key`, body encoded as the switch says (FACTS 1.8)."""
     headers = (("key", key),) if key else ()
     if encoding in ("json", "json_without_type"):
         # aiohttp would add a Content-Type of its own; a meaningless one stands for none.

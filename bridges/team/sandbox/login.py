@@ -34,7 +34,7 @@ class LoginMethods:
         self.server = server
         self.group = group
         self.world = server.world
-        for version in ("/api/v3/sms-login", "/api/v4/auth/sms/send-code"):  # v4: facts 1.1
+        for version in ("/api/v3/sms-login", "/api/v4/auth/sms/send-code"):  # v4: FACTS 1.1
             server.route("POST", version, self.sms_login)
         for version in ("/api/v3/sms-auth", "/api/v4/auth/sms/get-token"):
             server.route("POST", version, self.sms_auth)

@@ -66,7 +66,7 @@ class PublicMethods:
         return countries()
 
     async def features(self, _: web.Request) -> web.Response:
-        """facts 1.5: limits, at the server's root, without the envelope."""
+        """FACTS 1.5: limits, at the server's root, without the envelope."""
         return json_response(
             {"max_message_length": self.server.switches.max_message_length, "max_upload_mb": 512, "resend_timeout": 10}
         )

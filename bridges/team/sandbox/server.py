@@ -12,9 +12,9 @@ from aiohttp import web
 
 from bridges.sandbox_kit import SandboxKit, json_response
 from bridges.team.sandbox.answers import COOKIE, No, refusal, took
-from bridges.team.sandbox.switches import TeamSwitches
+from bridges.team.sandbox.switches import PRESETS, TeamSwitches
 from bridges.team.sandbox.world import OWNER_PHONE, PEOPLE, SECOND_GROUP, User, World
-from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, SANDBOX_TOKEN, TeamSettings
+from bridges.team.settings import SANDBOX_GROUP, SANDBOX_TEAM, TeamSettings
 from relay.contract import SandboxOptions
 
 HERE = Path(__file__).parent
@@ -37,6 +37,7 @@ class TeamServer:
             title=f"Team chat · {options.name}",
             intro="Play the colleagues: read what the relay posts, answer with #42 and your words.",
             switches=TeamSwitches(),
+            presets=PRESETS,
             page_dir=HERE / "page",
             state=state,
             reset=self.reset,
@@ -60,7 +61,7 @@ class TeamServer:
         given = (settings.group, settings.to if settings.to and settings.to.startswith("g-") else None)
         group = next((jid for jid in given if jid), SANDBOX_GROUP)
         groups = [(group, self.kit.options.name.capitalize()), (SECOND_GROUP, "Support")]
-        # Several keys are several groups (facts 1.8).
+        # Several keys are several groups (FACTS 1.8).
         groups += [(f"g-{world.ids.uuid()}", f"Group {i + 1}") for i in range(2, len(settings.keys))]
         team = world.new_team("Demo team", uid=settings.team or SANDBOX_TEAM, groups=tuple(dict(groups).items()))
         for phone, given_name, family_name, status in PEOPLE:
@@ -69,7 +70,7 @@ class TeamServer:
             world.join(team, user, status=status)
         for key, (jid, _) in zip(settings.keys, groups, strict=False):
             world.new_integration(team, jid, key=key, comment="Webhook relay", webhook_url=self.kit.hook())
-        token = settings.token.get_secret_value() if settings.token else SANDBOX_TOKEN
+        token = settings.token.get_secret_value() if settings.token else world.secret(24)
         world.tokens[token] = (world.user(OWNER_PHONE), "")
 
     def reset(self) -> None:
@@ -156,7 +157,7 @@ class TeamServer:
         return web.Response(text=PAGE_502, status=502, content_type="text/html")
 
     def user_of(self, request: web.Request) -> User:
-        """Who asks: by the header `token`, else by cookie (facts 1.1). Raises No."""
+        """Who asks: by the header `token`, else by cookie (FACTS 1.1). Raises No."""
         token = request.headers.get("token", "")
         if token:
             if token in self.world.tokens:

@@ -1,4 +1,4 @@
-"""What can go wrong at the team chat, as data. Each switch stands for something that facts 1 or 7 names."""
+"""What can go wrong at the team chat, as data. Each switch stands for something that FACTS 1.2 to 1.9 name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from bridges.sandbox_kit import SandboxSwitches
+from bridges.sandbox_kit import Preset, SandboxSwitches
 
 RETRIES = 8  # Team API v3, integrations: further tries after the first
 
@@ -86,3 +86,32 @@ class TeamSwitches(SandboxSwitches):
     def pauses_s(self) -> tuple[float, ...]:
         """The growing pauses before the eight repeats, in seconds, none longer than an hour."""
         return tuple(min(3600.0, self.first_pause_s * self.pause_factor**i) for i in range(RETRIES))
+
+
+PRESETS = (
+    Preset(
+        name="down",
+        title="The team chat is down for 2 minutes",
+        text="Posts wait, and come in order afterwards.",
+        switches={"failing": 100_000, "failing_with": "server_error"},
+        for_s=120,
+    ),
+    Preset(
+        name="unpaid",
+        title="The account is suspended",
+        text="Posts pause until it is paid.",
+        switches={"unpaid": True},
+    ),
+    Preset(
+        name="limit",
+        title="It asks to slow down",
+        text="The next ten posts are told to come back later.",
+        switches={"failing": 10, "failing_with": "rate_limit", "retry_after_s": 5},
+    ),
+    Preset(
+        name="twice",
+        title="Every webhook comes twice",
+        text="The customer must get each answer once.",
+        switches={"twice": True},
+    ),
+)

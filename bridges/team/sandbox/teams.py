@@ -132,7 +132,7 @@ class TeamMethods:
         return team_json(self.server.base_url, team, member)
 
     async def delete_team(self, _: web.Request, team: Team, member: Member) -> Any:
-        """Nothing is deleted: the team becomes an archive (facts 1.3)."""
+        """Nothing is deleted: the team becomes an archive (FACTS 1.3)."""
         if member.status != "owner":
             raise No("ACCESS_DENIED", "Only its owner may delete a team.")
         team.is_archive = True
@@ -142,7 +142,7 @@ class TeamMethods:
         return usage_json(self.world, team)
 
     async def get_groups(self, _: web.Request, team: Team, member: Member) -> Any:
-        """facts 1.6: the array of a team's groups, as far as the relay reads it."""
+        """FACTS 1.6: the array of a team's groups, as far as the relay reads it."""
         return [
             {"jid": group.jid, "chat_type": "group", "display_name": group.display_name}
             for group in team.groups.values()
@@ -177,7 +177,7 @@ class TeamMethods:
         return integration_json(self.server.base_url, integration_of(request, team))
 
     async def put_integration(self, request: web.Request, team: Team, member: Member) -> Any:
-        """The named fields only; the webhook's address flat, or as `form` shows it (facts 1.8)."""
+        """The named fields only; the webhook's address flat, or as `form` shows it (FACTS 1.8)."""
         need_admin(member)
         one = integration_of(request, team)
         body = await read_object(request)
@@ -273,7 +273,7 @@ class TeamMethods:
         raise No("INVALID_METHOD", f"unknown event: {event}")
 
     def _message_updated(self, team: Team, member: Member, body: dict[str, Any]) -> dict[str, Any]:
-        """A new message, or with the id of one's own message an edit of it (facts 1.3, 1.4)."""
+        """A new message, or with the id of one's own message an edit of it (FACTS 1.3, 1.4)."""
         content = body.get("content")
         if not isinstance(content, dict):
             raise No("INVALID_DATA", "content: is required", details={"content": "required"})

@@ -34,7 +34,7 @@ SECOND_GROUP = "g-1b4c1070-2dfb-470e-84a4-f0017d49f1fc"
 
 
 def stamp(at: float) -> str:
-    """Seconds since 1970 as the API writes times: UTC with microseconds (facts 1.3)."""
+    """Seconds since 1970 as the API writes times: UTC with microseconds (FACTS 1.3)."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -68,7 +68,7 @@ class User:
 
 @dataclass
 class Member:
-    """A user in one team; the jid differs from team to team (facts 1.3)."""
+    """A user in one team; the jid differs from team to team (FACTS 1.3)."""
 
     jid: str
     user: User

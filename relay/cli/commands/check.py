@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.text import Text
 
+from relay.cli.console import out, write_json
+from relay.cli.loading import offline
+from relay.cli.options import config_of, config_option, json_option, kinds
 from relay.config.load import Config
 from relay.config.masking import mask_url
 from relay.config.settings import PANEL, Delivery, Growing
 from relay.contract import SANDBOX
 from relay.contract.durations import format_duration
 from relay.contract.errors import ConfigError
+from relay.contract.sizes import format_size
 from relay.routing.accounts import Account, Accounts
 from relay.texts.templates import Templates
 
@@ -23,6 +28,7 @@ def deployment_map(config: Config, accounts: Accounts) -> dict[str, Any]:
         "file": str(config.path),
         "channels": [_account(c) for c in accounts.channels()],
         "desks": [_account(d) for d in accounts.desks()] + [_panel(p, config) for p in accounts.panels],
+        "overrides": dict(config.overrides),
         "routes": [{"channel": r.channel, "desks": list(r.desks)} for r in config.routes],
         "warnings": [{"where": w.where, "key": w.key, "message": w.message} for w in config.warnings],
         "settings": config.summary(),
@@ -66,17 +72,34 @@ def show(found: dict[str, Any], config: Config, console: Console) -> None:
     for route in found["routes"]:
         desks = ", ".join(route["desks"])
         console.print(Text.assemble("  ", (route["channel"], "bold cyan"), " ⇄ ", (desks, "bold cyan")))
+    where = f"{config.listen}, reached at {config.base_url}"
+    console.print(Text.assemble("\n", ("Listens  ", "bold"), f" {where}"))
+    console.print(Text.assemble(("Hooks    ", "bold"), f" {_hook_sizes(config)}"))
+    if config.overrides:
+        said = ", ".join(f"{key} by {variable}" for key, variable in config.overrides.items())
+        console.print(Text.assemble(("Set from the environment: ", "bold"), said))
     console.print(Text.assemble("\n", ("Delivery", "bold"), "\n  ", delivery_words(config.delivery)))
     console.print(
         Text.assemble(
             ("Store    ", "bold"),
             f" {config.store}",
             f", fsync {config.fsync}, in {config.data_dir}" if config.store.embedded else "",
-            f"; messages are kept {format_duration(config.retention)}",
+            f"; finished messages stay {format_duration(config.retention)}",
         )
     )
+    kept = "off: no panel, no search" if config.history.off else mask_url(config.history.store)
+    keep = "" if config.history.off else f", kept {format_duration(config.history.keep)}"
+    console.print(Text.assemble(("History  ", "bold"), f" {kept}{keep}"))
     for warning in config.warnings:
         console.print(Text.assemble(("warning: ", "bold yellow"), str(warning)))
+
+
+def _hook_sizes(config: Config) -> str:
+    """What a proxy in front must let through."""
+    most = format_size(config.max_body)
+    return (
+        f"of at most {most}, files of at most {format_size(config.media.max_file)}; a proxy in front must let them pass"
+    )
 
 
 def delivery_words(delivery: Delivery) -> str:
@@ -103,3 +126,18 @@ def _together(delivery: Delivery) -> str:
         if total >= 2 * size:
             return f"about {total / size:.0f} {unit}"
     return f"about {total:.0f} seconds"
+
+
+@click.command("check")
+@config_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Read the configuration and show the map: channels, desks, routes, hook addresses. No network."""
+    config = config_of(ctx)
+    check_templates(config)
+    found = deployment_map(config, offline(config, kinds(ctx)))
+    if as_json:
+        write_json(found)
+    else:
+        show(found, config, out())

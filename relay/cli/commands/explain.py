@@ -14,10 +14,14 @@ from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus
 
+import click
 from pydantic import BaseModel, SecretStr
 from rich.console import Console
 from rich.text import Text
 
+from relay.cli.console import out, write_json
+from relay.cli.loading import offline
+from relay.cli.options import config_of, config_option, json_option, kinds
 from relay.config.masking import MASK
 from relay.config.suggestions import hint, quoted
 from relay.contract import QuestionHook, RawRequest, Texts, VerifiedRequest
@@ -41,6 +45,7 @@ from relay.contract.model import (
     Unreadable,
 )
 from relay.routing.accounts import Account, Accounts
+from relay.texts.templates import Templates
 
 UNKNOWN_NUMBER = 7_053_197_841_026  # stands for a number only the store knows; shown as "?"
 UNKNOWN_BOT = 7_053_197_841_027
@@ -331,7 +336,7 @@ def _pretty(body: str) -> str:
 # --- for people ----------------------------------------------------------------------------------------------------
 
 
-def as_json(found: Sequence[Explained]) -> list[dict[str, Any]]:
+def _as_json(found: Sequence[Explained]) -> list[dict[str, Any]]:
     return [asdict(e) for e in found]
 
 
@@ -358,3 +363,21 @@ def show(found: Sequence[Explained], console: Console) -> None:
 
 def _indented(text: str, by: int) -> str:
     return text.replace("\n", "\n" + " " * by)
+
+
+@click.command("explain")
+@config_option
+@click.argument("file", type=click.File("rb"))
+@click.option("--from", "source", required=True, metavar="NAME", help="The channel or desk this hook comes from.")
+@click.option("--hook", "tail", metavar="TAIL", help="Which of its hooks, where it has several; see `relay check`.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, file: Any, source: str, tail: str | None, as_json: bool) -> None:
+    """Dry run: where would the payload in FILE (- for standard input) go, and how worded? Sends nothing."""
+    config = config_of(ctx)
+    accounts = offline(config, kinds(ctx))
+    found = explain(accounts, source, file.read(), Templates(config.locale, config.templates_dir), tail=tail)
+    if as_json:
+        write_json(_as_json(found))
+    else:
+        show(found, out())

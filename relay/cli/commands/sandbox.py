@@ -8,18 +8,25 @@ import socket
 import ssl
 import types
 import typing
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import click
 from aiohttp import web
 from pydantic import SecretStr, ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from relay.cli.commands.stopping import stop_signals
+from relay.cli.console import out
+from relay.cli.options import kinds
+from relay.cli.signals import stop_signals
+from relay.config.suggestions import hint
 from relay.contract import SANDBOX, Bridge, BridgeSettings, BridgeSpec, SandboxOptions
 from relay.contract.errors import RelayError
 from relay.routing.accounts import SECRET_TAIL
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def stand_alone_settings(spec: BridgeSpec) -> BridgeSettings:
@@ -73,7 +80,7 @@ async def serve(
     key: Path | None = None,
 ) -> None:
     """Run until asked to stop, or until cancelled. `port` 0: any free one. With `cert` (and `key`, where it is in a
-    file of its own) it speaks https, as some vendors' clients insist (facts 1.8). Raises RelayError if the port is
+    file of its own) it speaks https, as some vendors' clients insist (FACTS 1.8). Raises RelayError if the port is
     taken or the certificate cannot be used."""
     spec = bridge.spec
     tls = _tls(cert, key)
@@ -141,3 +148,42 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise RelayError(f"cannot listen on {host}:{port}: {e.strerror}; choose another with --port") from None
     return listener
+
+
+def _options_of(function: F) -> F:
+    for option in reversed(
+        (
+            click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
+            click.option(
+                "--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; default: any free one."
+            ),
+            click.option(
+                "--hook", default="", metavar="URL", help="Where it sends its hooks: the relay's hook address for it."
+            ),
+            click.option("--seed", type=int, help="Makes its ids, codes and credentials the same every time."),
+            click.option(
+                "--cert",
+                type=click.Path(path_type=Path),
+                metavar="FILE",
+                help="Speak https with this certificate (PEM).",
+            ),
+            click.option(
+                "--key", type=click.Path(path_type=Path), metavar="FILE", help="The certificate's key, if not in it."
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+@click.command("sandbox")
+@click.argument("kind")
+@_options_of
+@click.pass_context
+def command(ctx: click.Context, /, kind: str, **options: Any) -> None:
+    """Run the sandbox of one system alone. KIND is its word in config.yaml; a wrong one lists them."""
+    known = kinds(ctx)
+    bridge: type[Bridge[Any]] | None = known.get(kind)
+    if bridge is None:
+        raise click.BadParameter(f'no kind "{kind}"; {hint(kind, known)}', param_hint="KIND")
+    asyncio.run(serve(bridge, out(), **options))

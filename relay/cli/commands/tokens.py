@@ -9,10 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from relay.cli.commands.setup import load_config, out, write_json
 from relay.cli.commands.with_people import operating, with_people
-from relay.cli.main import config_option, config_path, json_option, kinds, tell
-from relay.config.load import Config
+from relay.cli.console import out, tell, write_json
+from relay.cli.options import config_of, config_option, json_option
 from relay.contract.errors import RelayError
 from relay.observe.tracing import rfc3339
 from relay.people.people import NameTaken, People
@@ -49,7 +48,7 @@ def add(ctx: click.Context, /, name: str, *, scope: str, days: int, forever: boo
         await people.audit.note(operating(), "token made", on=name, detail=f"{made.id} {scope}")
         return made, text
 
-    made, text = with_people(_config(ctx), work)
+    made, text = with_people(config_of(ctx), work)
     if as_json:
         write_json({"name": made.name, "id": made.id, "scope": made.scope.value, "token": text})
         return
@@ -64,7 +63,7 @@ def add(ctx: click.Context, /, name: str, *, scope: str, days: int, forever: boo
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
     """All tokens, without what makes them tokens."""
-    tell([_row(t) for t in with_people(_config(ctx), lambda p: p.tokens.all())], as_json, _show)
+    tell([_row(t) for t in with_people(config_of(ctx), lambda p: p.tokens.all())], as_json, _show)
 
 
 @token.command("revoke")
@@ -84,12 +83,8 @@ def revoke(ctx: click.Context, ids: tuple[str, ...]) -> None:
                 await people.audit.note(operating(), "token revoked", on=t.name, detail=t.id)
         return [t.name for t in chosen if t is not None]
 
-    for name in with_people(_config(ctx), work):
+    for name in with_people(config_of(ctx), work):
         out().print(Text(f"{name} is revoked."))
-
-
-def _config(ctx: click.Context) -> Config:
-    return load_config(config_path(ctx), kinds(ctx))
 
 
 def _row(found: Token) -> dict[str, Any]:
@@ -114,3 +109,6 @@ def _show(rows: list[dict[str, Any]], console: Console) -> None:
     for r in rows:
         table.add_row(*map(Text, (r["id"], r["name"], r["scope"], r["expires"] or "never", r["last_used"] or "never")))
     console.print(table)
+
+
+command = token

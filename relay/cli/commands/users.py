@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from relay.cli.commands.setup import load_config, out
 from relay.cli.commands.with_people import operating, with_people
-from relay.cli.main import config_option, config_path, json_option, kinds, tell
+from relay.cli.console import out, tell
+from relay.cli.options import config_of, config_option, json_option
 from relay.config.load import Config
 from relay.contract.errors import RelayError
 from relay.observe.tracing import rfc3339
@@ -43,7 +43,7 @@ def user() -> None:
 @click.pass_context
 def add(ctx: click.Context, name: str, role: str, link: bool) -> None:
     """Add NAME. Without --link, a password is asked for (or read from standard input)."""
-    config = _config(ctx)
+    config = config_of(ctx)
     name = user_name(name)
     if why := objection(name):
         raise click.BadParameter(why, param_hint="NAME")
@@ -72,7 +72,7 @@ def add(ctx: click.Context, name: str, role: str, link: bool) -> None:
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
     """All users."""
-    tell([_row(u) for u in with_people(_config(ctx), lambda p: p.users.all())], as_json, _show)
+    tell([_row(u) for u in with_people(config_of(ctx), lambda p: p.users.all())], as_json, _show)
 
 
 @user.command("passwd")
@@ -82,7 +82,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def passwd(ctx: click.Context, name: str, link: bool) -> None:
     """Give NAME a new password; all their sessions end."""
-    config = _config(ctx)
+    config = config_of(ctx)
     password = "" if link else _password()
 
     async def work(people: People) -> str:
@@ -114,7 +114,7 @@ def disable(ctx: click.Context, name: str, undo: bool) -> None:
             return
         await people.disable(found, by=operating())
 
-    with_people(_config(ctx), work)
+    with_people(config_of(ctx), work)
     out().print(Text(f"{user_name(name)} can log in again." if undo else f"{user_name(name)} can no longer log in."))
 
 
@@ -128,15 +128,11 @@ def remove(ctx: click.Context, name: str) -> None:
     async def work(people: People) -> None:
         await people.remove(await _known(people, name), by=operating())
 
-    with_people(_config(ctx), work)
+    with_people(config_of(ctx), work)
     out().print(Text(f"{user_name(name)} is gone."))
 
 
 # --- for all of them --------------------------------------------------------------------------------------------------
-
-
-def _config(ctx: click.Context) -> Config:
-    return load_config(config_path(ctx), kinds(ctx))
 
 
 def _password() -> str:
@@ -189,3 +185,6 @@ def _show(rows: list[dict[str, Any]], console: Console) -> None:
         state = "disabled" if r["disabled"] else "invited" if r["invited"] else "active"
         table.add_row(*map(Text, (r["name"], r["role"], state, r["last_login"] or "never")))
     console.print(table)
+
+
+command = user

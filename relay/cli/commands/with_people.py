@@ -9,9 +9,10 @@ from typing import TypeVar
 
 from relay.config.load import Config
 from relay.config.secret_keys import secret_keys
-from relay.history.database import Database
+from relay.contract.errors import RelayError
+from relay.history.database import Database, address
 from relay.people.people import People
-from relay.service.service import open_store
+from relay.service.opening import open_store
 
 T = TypeVar("T")
 
@@ -20,8 +21,10 @@ def with_people(config: Config, work: Callable[[People], Awaitable[T]]) -> T:
     """Run `work`. Raises StoreUnavailable, and what the history raises when it is away, with a sentence."""
 
     async def inner() -> T:
+        if config.history.store == "off":
+            raise RelayError("With `history: off` nothing is kept, so there are neither users nor tokens.")
         store, embedded = await open_store(config)
-        database = Database(f"sqlite+aiosqlite:///{config.data_dir / 'history.db'}")
+        database = Database(address(config.history.store, config.data_dir))
         try:
             await database.connect()
             return await work(People(database, store, secret_keys(config)))

@@ -41,6 +41,7 @@ def destination_facts(d: Destination, now_ms: int, *, known: bool = True) -> Des
         name=d.name,
         paused=d.paused,
         open_s=age_s(d.open_ms),
+        failing_s=age_s(d.failing_ms),
         oldest_s=age_s(d.oldest_ms),
         backlog=d.backlog,
         words=d.words,

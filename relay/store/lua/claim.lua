@@ -1,6 +1,6 @@
 -- Takes due lanes of one destination: one script for a whole batch, because claiming one by one is what makes a plain
 -- arq worker slow (measured: 3.5 times). A claimed job stays in arq's queue with the end of its lease as score, so
--- it is seen again by itself when its worker dies, and running jobs never hide due ones (RELIABILITY A11, A14, A15).
+-- it is seen again by itself when its worker dies, and running jobs never hide due ones (PITFALLS A11, A14, A15).
 -- ARGV: 1 destination  2 worker id  3 lease ms  4 how many at most
 -- Returns {next due ms or -1, state, {number, job, token, taken over, known job} .. head, ...}
 local now, dest, worker, lease = now_ms(), ARGV[1], ARGV[2], ARGV[3]

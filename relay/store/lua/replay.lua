@@ -4,7 +4,7 @@
 local now, old = now_ms(), ARGV[1]
 if not call('ZSCORE', P .. 'dead', old) then return {} end
 local mid = message_of(old)
-local d = call('HMGET', record_of(old), 'to', 'n', 'p', 'done', 'ps')
+local d = call('HMGET', record_of(old), 'to', 'n', 'p', 'done', 'ps', 'pp')
 local m = P .. 'm:' .. mid
 local dest = ARGV[2] ~= '' and ARGV[2] or d[1]
 if not take_again(old, dest, ARGV[3]) then return { '', 'comment_already_answered' } end
@@ -21,7 +21,7 @@ call('HSET', P .. 'd:' .. new, 'to', dest, 's', 'queued', 'n', d[2], 're', old, 
 if dest == d[1] and d[3] and not d[4] then
   local failed = string.find(d[5] or '', 'x', 1, true)
   local p = failed and failed - 1 or tonumber(d[3])
-  if p > 0 then call('HSET', P .. 'd:' .. new, 'p', p, 'ps', string.rep('a', p)) end
+  if p > 0 then call('HSET', P .. 'd:' .. new, 'p', p, 'ps', string.rep('a', p), 'pp', d[6] or '') end
 end
 call('HSET', record_of(old), 'replayed', new)
 retire(old, ARGV[3])

@@ -1,9 +1,9 @@
--- Wakes every lane that holds messages and has no job (RELIABILITY A1, A2, A9: lost wake-ups are repaired here alone).
+-- Wakes every lane that holds messages and has no job (PITFALLS A1, A2, A9: lost wake-ups are repaired here alone).
 -- ARGV: 1 destination  2 cursor of ZSCAN. Returns {next cursor, how many were armed}.
 local now, dest = now_ms(), ARGV[1]
 if ARGV[2] == '0' then
   -- A clock that was set back would leave everything that is due, and every lease, asleep for as long as the step was
-  -- (RELIABILITY A18). Known to within the time between two sweeps, so nothing comes early by it.
+  -- (PITFALLS A18). Known to within the time between two sweeps, so nothing comes early by it.
   local at, queue = P .. 'dest:' .. dest, queue_key(dest)
   local back = tonumber(call('HGET', at, 'swept') or '0') - now
   if back > 1000 then

@@ -64,6 +64,9 @@ class StoreAddress:
         if scheme not in SCHEMES or "://" not in text:
             found = f'found "{scheme[:20]}…"; ' if scheme.isalpha() and scheme != text else ""
             raise ValueError(f"{found}allowed is {ALLOWED}")
+        if "#" in text or text.count("@") > 1 or -1 < text.find("?") < text.rfind("@"):
+            # All of them would be taken for something else than the password they are part of.
+            raise ValueError("a #, ?, / or @ in a password must be written %23, %3F, %2F or %40")
         try:
             # urlsplit cannot read several hosts in one: only user and path are taken from it.
             parts = urlsplit(text)

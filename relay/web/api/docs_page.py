@@ -36,7 +36,8 @@ def docs_routes(operations: Sequence[Operation], gate: Gate, texts: Templates) -
             script=files.url("docs/docs.js"),
             csrf=gate.csrf_token(who),
         )
-        # Swagger UI's sanitizer makes a policy of its own; nothing else on this page may.
-        return web.Response(text=html, content_type="text/html", headers=page_headers(policies="dompurify"))
+        # Swagger UI's sanitizer makes a policy of its own, and docs.js one for what it has cleaned; nothing else may.
+        headers = page_headers(policies="dompurify default")
+        return web.Response(text=html, content_type="text/html", headers=headers)
 
     return [web.get("/api/openapi.json", openapi), web.get("/api/docs", gate.page("/api/docs", docs))]

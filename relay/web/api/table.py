@@ -10,6 +10,7 @@ from relay.web.api.resources import (
     conversations,
     dead_letters,
     destinations,
+    drafts,
     events,
     lists,
     me,
@@ -21,6 +22,7 @@ from relay.web.api.resources import (
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *conversations.OPERATIONS,
+    *drafts.OPERATIONS,
     *messages.OPERATIONS,
     *uploads.OPERATIONS,
     *contacts.OPERATIONS,

@@ -144,7 +144,6 @@ class LoginPages:
         await self.people.sessions.end(who.session)
         await self.people.audit.note(who.name, "logged out", address=self.gate.client(request).address)
         self.gate.clear_session(request, response)
-        response.headers["Clear-Site-Data"] = '"storage"'
         return response
 
     async def _session_of(self, request: web.Request) -> Who | None:

@@ -30,7 +30,7 @@ def panel_routes(
         state = {
             "locale": locale,
             "csrf": gate.csrf_token(who),
-            "user": {"name": who.name, "role": who.role.value, "demo": who.kind == "demo"},
+            "user": {"id": who.id, "name": who.name, "role": who.role.value, "demo": who.kind == "demo"},
             "channels": channels,
             "desks": accounts.panels,
         }

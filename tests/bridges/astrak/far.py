@@ -125,7 +125,13 @@ async def far_side(seed: int | None = 1) -> AsyncIterator[Far]:
     relay = Relay()
     relay_app.router.add_post(HOOK, relay.hook)
     await relay_server.start_server()
-    options = SandboxOptions(name="messenger", base_url="http://far.invalid", settings=account().settings, seed=seed)
+    options = SandboxOptions(
+        name="messenger",
+        base_url="http://far.invalid",
+        settings=account().settings,
+        seed=seed,
+        posts_to=lambda url: url.startswith(str(relay_server.make_url("/"))),
+    )
     far_app.add_subapp("/sandbox/messenger", AstrakBridge.sandbox(options).app)
     await far_server.start_server()
     try:

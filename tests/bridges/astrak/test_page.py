@@ -14,7 +14,10 @@ async def test_a_customers_minute():
         bridge = far.bridge()
         await bridge.provision(far.http, {"<secret>": far.hook})
         log = page.get_by_role("log")
+        trouble = page.get_by_role("button", name="What goes wrong")
+        await trouble.click()
         await page.get_by_text("posted to 127.0.0.1").wait_for()  # the account's card is live
+        await trouble.click()
         await page.get_by_label("Message", exact=True).fill("<b>Привет</b>")
         await page.keyboard.press("Enter")
         await log.get_by_text("<b>Привет</b>").wait_for()  # words stay words
@@ -35,6 +38,7 @@ async def test_a_customers_minute():
         await page.get_by_label("Send an event without text").click()
         await log.get_by_text("no text").wait_for()
 
+        await page.get_by_role("button", name="What goes wrong").click()
         await page.get_by_role("button", name="Another server takes the callback").click()
         await page.get_by_text("posted to somebody.else.example").wait_for()
         await far.until(lambda: any(isinstance(e, AccountWarning) for e in far.relay.events))
@@ -51,9 +55,12 @@ async def test_a_customers_minute():
 
 async def test_on_a_phone_in_the_dark_one_part_at_a_time():
     async with far_side() as far, open_page(far.url + "/", dark=True, width=390, height=800) as page:
+        await page.get_by_role("tab", name="You are").click()
         await page.get_by_role("button", name="Ольга").click()
         await page.get_by_text("you are Ольга").wait_for()
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390
-        await page.get_by_role("tab", name="Sandbox").click()
+        await page.get_by_role("button", name="What goes wrong").click()
         await page.get_by_text("waiting; nobody asks for them").wait_for()
+        await page.keyboard.press("Escape")
+        await page.get_by_role("tab", name="You are").click()
         assert await page.get_by_role("log").is_hidden()

@@ -16,7 +16,7 @@ from bridges.insta.client import InstaClient
 from bridges.insta.settings import InstaSettings
 from relay.contract import RawRequest, SandboxOptions
 from relay.contract.model import Attachment, Contact, Content, Delivery, Kind
-from tests.bridges.support import SessionHttp, context
+from tests.bridges.support import SessionHttp, context, fetch_anywhere
 
 URL = "https://api.getloo.ru/insta"
 TOKEN = "G23SF-AKFH5-H390S-HDRJS-Y5U43"  # the document's sample
@@ -118,7 +118,12 @@ async def start_far_side(seed: int | None = 1) -> AsyncIterator[FarSide]:
         base_url = f"http://127.0.0.1:{port}/sandbox/shop"
         account = settings(url="sandbox")
         options = SandboxOptions(
-            name="shop", base_url=base_url, settings=account, hooks={"<secret>": relay.url}, seed=seed
+            name="shop",
+            base_url=base_url,
+            settings=account,
+            hooks={"<secret>": relay.url},
+            seed=seed,
+            fetch=fetch_anywhere,
         )
         outer.add_subapp("/sandbox/shop", InstaBridge.sandbox(options).app)
         async with server:

@@ -22,7 +22,7 @@ from relay.contract.errors import VerificationFailed
 from relay.contract.model import Answer, Upload
 from tests.bridges.operator.conftest import TOKEN, settings
 from tests.bridges.operator.test_answer import People
-from tests.bridges.support import SessionHttp, context
+from tests.bridges.support import SessionHttp, context, fetch_anywhere
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -126,7 +126,12 @@ async def far_side(folder: Path) -> AsyncIterator[Far]:
     await relay_server.start_server()
     hooks = {tail: str(relay_server.make_url(f"/hooks/panel/{tail}")) for tail in ("message", "user", "media")}
     options = SandboxOptions(
-        name="panel", base_url="http://far.invalid/sandbox/panel", settings=settings(), hooks=hooks, seed=1
+        name="panel",
+        base_url="http://far.invalid/sandbox/panel",
+        settings=settings(),
+        hooks=hooks,
+        seed=1,
+        fetch=fetch_anywhere,
     )
     sandbox = OperatorBridge.sandbox(options)
     far_app.add_subapp("/sandbox/panel", sandbox.app)

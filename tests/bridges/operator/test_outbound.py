@@ -263,7 +263,7 @@ def test_an_id_in_the_answer_is_kept():
     ],
 )
 def test_retry_after(value: str, expected: float | None):
-    """RELIABILITY 17: seconds, a date against the answer's own date, and nonsense."""
+    """PITFALLS experiment 17: seconds, a date against the answer's own date, and nonsense."""
     headers = (("retry-after", value), ("date", "Sun, 01 Mar 2026 10:00:00 GMT"))
     assert outcome_of(RawResponse(status=503, headers=headers)).retry_after_s == expected
 

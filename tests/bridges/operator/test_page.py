@@ -38,6 +38,7 @@ async def test_an_operators_minute(tmp_path: Path):
         assert (answer.content.text, answer.content.options) == ("Come at six?", ("Yes", "No"))
         assert answer.uploads[0].path.read_bytes() == PNG
 
+        await page.get_by_role("button", name="What goes wrong").click()
         await page.get_by_text("Webhooks to the relay").click()
         await page.get_by_label("With a wrong token").check()
         await page.get_by_label("Answer", exact=True).fill("Hello?")

@@ -215,7 +215,7 @@ async def test_only_named_addresses_are_fetched_for_the_page(far: Far):
     await far.client().message_sent(user_id=9, contact_id=7, message="", files=[held])
     first, second = (await far.state())["messages"]["9"]
     async with far.session.get(f"{far.url}/{first['files'][0]['url']}") as answer:
-        assert answer.status == 502 and "answers 404" in await answer.text()
+        assert answer.status == 502 and "answered 404" in await answer.text()
     there = Photo(f"{far.url}/{second['files'][0]['url']}")
     await far.client().message_sent(user_id=9, contact_id=7, message="", photos=[there])
     third = (await far.state())["messages"]["9"][-1]

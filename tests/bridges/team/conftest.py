@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from pydantic import SecretStr
 
 from bridges.team import TeamBridge
 from bridges.team.client import Target, TeamClient
@@ -118,7 +119,8 @@ async def sandbox() -> AsyncIterator[Running]:
 
     url = f"http://127.0.0.1:{port}/sandbox/sales"
     settings = TeamSettings.model_validate({"kind": "team", "url": "sandbox", "key": KEY, "team": SANDBOX_TEAM})
-    built = TeamSandbox(SandboxOptions(name="sales", base_url=url, settings=settings, hooks={"": hooks.url}, seed=7))
+    known = settings.model_copy(update={"token": SecretStr(SANDBOX_TOKEN)})  # the owner's, whom tests play
+    built = TeamSandbox(SandboxOptions(name="sales", base_url=url, settings=known, hooks={"": hooks.url}, seed=7))
     app = web.Application()
     app.add_subapp("/sandbox/sales", built.kit.app)
     server = TestServer(app, port=port)

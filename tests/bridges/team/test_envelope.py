@@ -1,4 +1,4 @@
-"""What the server's answers come to. Each row is an answer of the documents, of facts 1.2, or of a proxy."""
+"""What the server's answers come to. Each row is an answer of the documents, of FACTS 1.2, or of a proxy."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_verdicts(body: Any, status: int, verdict: Verdict, reason: str):
 
 
 def test_every_documented_code_is_known():
-    # facts 1.2, the whole row
+    # FACTS 1.2, the whole row
     assert {code: meaning.status for code, meaning in CODES.items()} == {
         "EMPTY_TOKEN": 401,
         "INVALID_TOKEN": 401,

@@ -61,7 +61,7 @@ def test_golden_hook_every_field():
     ("body", "content_type"),
     [
         (json.dumps(FIELDS).encode(), "application/json"),
-        (json.dumps(FIELDS, ensure_ascii=False).encode(), ""),  # facts 1.4: no Content-Type at all
+        (json.dumps(FIELDS, ensure_ascii=False).encode(), ""),  # FACTS 1.4: no Content-Type at all
         (json.dumps(FIELDS).encode(), "text/plain"),
         ("&".join(f"{k}={quote_from_bytes(v.encode())}" for k, v in FIELDS.items()).encode(), ""),
         ("&".join(f"{k}={quote_from_bytes(v.encode())}" for k, v in FIELDS.items()).encode(), FORM),
@@ -212,7 +212,7 @@ def test_missing_and_extra_fields(fields: dict[str, str]):
 
 
 def test_text_missing_is_a_note():
-    # facts 1.8: an attachment alone is invisible in the hook
+    # FACTS 1.8: an attachment alone is invisible in the hook
     assert read(hook({"chat": "g-1", "sender": "d-1"})) == Note(text="")
 
 

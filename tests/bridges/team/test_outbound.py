@@ -131,7 +131,7 @@ def test_a_stranger_cannot_hide_an_address_behind_words():
 
 
 def test_what_the_server_would_drop_is_not_sent():
-    # facts 1.9: `\r` is dropped; an echo must be the text we remember
+    # FACTS 1.9: `\r` is dropped; an echo must be the text we remember
     assert words(delivery(text="a\r\nb\rc\x00d\x1b ")) == ["#42 Anna (@anna): a\nb\ncd"]
 
 

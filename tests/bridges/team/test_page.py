@@ -111,7 +111,8 @@ async def test_integration_people_and_logins(sandbox: Running, page: Page):
 
 
 async def test_switches_and_hooks(sandbox: Running, page: Page):
-    await open_part(page, "Sandbox")
+    await page.get_by_role("button", name="What goes wrong").click()
+    await page.get_by_text("Webhook", exact=True).click()
     await page.get_by_label("Body").select_option("multipart")
     await page.get_by_label("Echo of own posts").uncheck()
     await sandbox.act("say", text="hello")

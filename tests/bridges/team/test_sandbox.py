@@ -63,7 +63,7 @@ async def test_every_encoding_of_api_message(sandbox: Running, more: dict[str, A
 
 
 async def test_json_without_a_content_type(sandbox: Running):
-    # facts 1.4: the vendor's client sends none
+    # FACTS 1.4: the vendor's client sends none
     more = {"data": json.dumps({"key": KEY, "message": "hé"}).encode(), "skip_auto_headers": ["Content-Type"]}
     assert await sandbox.raw("POST", "/api/message", **more) == (200, {"ok": True})
     more = {"data": b'{"phone": "+79166660002"}', "skip_auto_headers": ["Content-Type"]}
@@ -335,7 +335,7 @@ async def test_any_hook_by_hand(sandbox: Running):
 
 
 async def test_edits_and_deletions_send_no_hook(sandbox: Running):
-    # facts 1.8: they are invisible
+    # FACTS 1.8: they are invisible
     said = await sandbox.client.post(SANDBOX_TEAM, to=SANDBOX_GROUP, text="one", message_id=str(uuid4()))
     await sandbox.client.post(SANDBOX_TEAM, to=SANDBOX_GROUP, text="two", message_id=said.message_id)
     await sandbox.client.ws(SANDBOX_TEAM, "client.message.deleted", {"message_id": said.message_id})
@@ -505,7 +505,7 @@ async def test_reset_and_seed(sandbox: Running):
     first = await sandbox.state()
     await sandbox.act("say", text="hello")
     await sandbox.switch(echo=False, clock_offset_s=5)
-    async with sandbox.session.post(f"{sandbox.url}/_sandbox/reset") as answer:
+    async with sandbox.session.post(f"{sandbox.url}/_sandbox/reset", json={}) as answer:
         assert answer.status == 200
     assert await sandbox.state() == first
     assert sandbox.kit.switches.echo is True

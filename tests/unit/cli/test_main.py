@@ -22,7 +22,8 @@ from click.testing import CliRunner, Result
 import bridges
 from relay.cli.commands.check import delivery_words
 from relay.cli.commands.sandbox import hook_addresses, stand_alone_settings
-from relay.cli.main import cli, config_option
+from relay.cli.main import cli
+from relay.cli.options import config_option
 from relay.config.settings import Delivery
 from relay.contract.errors import RelayError
 
@@ -101,7 +102,9 @@ def test_check_json_is_for_scripts(folder: Path):
 
 def test_the_public_url_is_where_outside_systems_are_sent(folder: Path):
     text = CONFIG.replace("shop: {kind: insta, url: sandbox", "shop: {kind: insta, url: 'https://api.example.com'")
-    (folder / "config.yaml").write_text(text + f"public_url: https://relay.example.com\nsecret_key: {'x' * 32}\n")
+    (folder / "config.yaml").write_text(
+        text + f"public_url: https://relay.example.com\nsandboxes: expose\nsecret_key: {'x' * 32}\n"
+    )
     found = json.loads(relay("check", "--json").stdout)
     assert found["channels"][0]["hooks"]["<secret>"].startswith("https://relay.example.com/hooks/shop/")
     assert not (folder / "data").exists()
@@ -183,12 +186,12 @@ def test_what_is_commented_out_in_the_repository_is_right_too(tmp_path: Path):
     names = set(re.findall(r"\$\{([A-Z_]+)\}", text)) - {"NAME"}
     path = tmp_path / "config.yaml"
     path.write_text(text, "utf-8")
-    runner = CliRunner(env=dict.fromkeys(names, "T0KEN-0123456789abcdef"))
+    runner = CliRunner(env=dict.fromkeys(names, "T0KEN-0123456789abcdef-0123456789"))
     result = runner.invoke(cli, ["check", "--json", "-c", str(path)], obj=bridges.ALL)
     assert result.exit_code == 0, result.output
     settings = json.loads(result.stdout)["settings"]
     assert settings["public_url"] == "https://relay.example.com"
-    assert settings["retention"] == "90d"
+    assert settings["retention"] == "14d"
 
 
 # --- explain -------------------------------------------------------------------------------------------------------

@@ -20,11 +20,15 @@ KEY_MISSING = (
     "it signs hook addresses and links. Make one with `openssl rand -hex 32`, keep it outside this file and write "
     "secret_key: ${RELAY_SECRET_KEY}"
 )
-UNIT = "allowed is a number with a unit, such as 500ms, 10s, 5m, 6h or 30d, or 0"
+UNIT = "expected e.g. 500ms, 10s, 5m, 6h or 30d"
 STORES = (
     "allowed is embedded, redis://[user:password@]host[:port][/db], rediss://…, unix:///path/to.sock, "
     "or redis+sentinel://host1[:port],host2[:port]/service[/db]"
 )
+
+
+EXPOSE = "sandboxes: expose\n"
+TRIAL = "Use the real system's address, or, for a trial that strangers may see, write `sandboxes: expose`"
 
 
 def errors_of(text: str, env: dict[str, str] | None = None) -> list[str]:
@@ -92,10 +96,10 @@ ADDED = [
     ("delivery: {retries: -1}", "delivery.retries: found -1; allowed is at least 0"),
     ("delivery: {retries: many}", 'delivery.retries: found "many"; allowed is a whole number'),
     ("delivery: {retries: 1.5}", "delivery.retries: found 1.5; allowed is a whole number"),
-    ("delivery: {timeout: 10}", f"delivery.timeout: found 10 without a unit; {UNIT}"),
+    ("delivery: {timeout: 10}", f"delivery.timeout: 10 has no unit; {UNIT}"),
     ("delivery: {timeout: 1h}", 'delivery.timeout: found "1h"; allowed is at most 2m'),
     ("delivery: {timeout: 0}", "delivery.timeout: found 0; allowed is more than 0"),
-    ("delivery: {backoff: [5s, 6x]}", f'delivery.backoff[1]: found "6x"; {UNIT}'),
+    ("delivery: {backoff: [5s, 6x]}", f'delivery.backoff[1]: "6x" is not a duration; {UNIT}'),
     ("delivery: {backoff: 5s}", 'delivery.backoff: found "5s"; allowed is a list: [a, b]'),
     ("delivery: {backoff: []}", "delivery.backoff: must not be empty"),
     ("delivery: {backoff: {frist: 5s}}", 'delivery.backoff.frist: no such key; did you mean "first"?'),
@@ -105,7 +109,9 @@ ADDED = [
     ("delivery:", "delivery: found nothing; allowed is keys and values"),
     ("locale: de", 'locale: found "de"; allowed: "en" or "ru"'),
     ("listen: 8080", 'listen: found "8080"; allowed is host:port, such as 127.0.0.1:8080 (this machine only) '
-     "or 0.0.0.0:8080 (every address)"),
+     "or 0.0.0.0:8080 (every address of this machine)"),
+    ("listen: '*:80'", 'listen: found "*:80"; allowed is host:port, such as 127.0.0.1:8080 (this machine only) '
+     "or 0.0.0.0:8080 (every address of this machine)"),
     ("listen: a:70000", "listen: found port 70000; allowed is 0 to 65535"),
     ("public_url: relay.example.com",
      'public_url: found "relay.example.com"; allowed is an address such as https://relay.example.com'),
@@ -117,10 +123,20 @@ ADDED = [
     ("store: redis://me:topsecret@h:x", f"store: cannot read this address; {STORES}"),
     ("fsync: sometimes", 'fsync: found "sometimes"; allowed: "always" or "everysec"'),
     ("templates_dir: nowhere", 'templates_dir: no directory "nowhere"'),
-    ("retention: 1h", 'retention: found "1h"; allowed is at least 1d'),
-    ("max_body: 5", "max_body: found 5; allowed is a number with a unit, such as 500KB, 25MB or 1GiB"),
+    ("retention: 1h", 'retention: found "1h"; allowed is at least 3d'),
+    ("retention: 0", "retention: found 0; allowed is at least 3d"),
+    ("media: {max_file: 0B}", 'media.max_file: found "0B"; allowed is at least 1B'),
+    ("max_body: 5", "max_body: 5 has no unit; expected e.g. 500KB, 25MB or 1GiB"),
     ("media: {max_file: 100MB}", "media.max_file: larger than max_body, the most one hook may hold"),
     ("metrics: 5", "metrics: found 5; allowed is keys and values"),
+    ("metrics: perhaps", 'metrics: found "perhaps"; allowed is true, false, or {public: false, token: …}'),
+    ("secret_key: 1234", "secret_key: 4 characters can be guessed; at least 32 are needed. Make one with `openssl rand -hex 32`"),
+    ("sentry_dsn: hello", "sentry_dsn: is not a DSN; allowed is https://key@host/number, as Sentry shows it in the project's settings"),
+    ("history: mysql", "history.store: cannot be used; allowed is sqlite, postgresql://user:password@host/database, or off"),
+    ("history: {keep: 1h}", 'history.keep: found "1h"; allowed is at least 1d'),
+    ("trusted_proxies: [here]", "trusted_proxies: found 'here'; allowed is an address or a network: 10.0.0.7, 10.0.0.0/8"),
+    ("sandboxes: yes", 'sandboxes: found "yes"; allowed: "expose"'),
+    ("store: redis://:p@ss#w@host", "store: a #, ?, / or @ in a password must be written %23, %3F, %2F or %40"),
     ("chanels: {}", 'chanels: no such key; did you mean "channels"?'),
     ("channels: {}", "channels: twice; it is already on line 1"),
     ("? [a]\n: b", "a key must be a plain word"),
@@ -140,6 +156,8 @@ BROKEN = [
     ("a:\n\t- b", "config.yaml:2: cannot read the YAML: a tab; YAML is indented with spaces"),
     ("a: b: c", 'config.yaml:1: cannot read the YAML: a ":" that does not fit; quote values with ": " in them, align the keys'),
     ("a: b\nc", 'config.yaml:2: cannot read the YAML: a line without ":"; write key: value'),
+    ("a: b\nc\nd: e", 'config.yaml:2: cannot read the YAML: a line without ":"; write key: value'),
+    ("a: b\nc:\u00a0d\n", "config.yaml:2: a no-break space (U+00A0) where YAML needs a plain one; retype the spaces"),
     ("a: b\nc: 'hunter22", "config.yaml:2: cannot read the YAML: a quote that is never closed"),
     ("a: 1\nb: {c: d\n", "config.yaml:2: cannot read the YAML: a { or [ that is not closed, or a comma missing in it"),
     ("a: *hunter22", 'config.yaml:1: cannot read the YAML: a value that begins with * must be in quotes ("...")'),
@@ -157,7 +175,8 @@ BROKEN = [
 @pytest.mark.parametrize(("old", "new", "expected"), [c for c in CHANGED if c[2]])
 def test_one_thing_wrong_is_one_complaint(old: str, new: str, expected: str):
     assert old in GOOD
-    assert errors_of(GOOD.replace(old, new, 1)) == [f"config.yaml:{expected}"]
+    more = EXPOSE if "https://team" in new else ""
+    assert errors_of(GOOD.replace(old, new, 1) + more) == [f"config.yaml:{expected}"]
 
 
 @pytest.mark.parametrize(("line", "expected"), ADDED)
@@ -212,6 +231,96 @@ def test_a_file_of_another_kind_is_not_read_out():
         assert CANARY not in "\n".join(errors_of(text))
 
 
+def test_sandboxes_beside_a_real_account_stop_the_start():
+    text = GOOD.replace("url: sandbox, key", "url: 'https://team.example.com', key") + f"secret_key: {'x' * 32}\n"
+    assert errors_of(text) == [
+        "config.yaml:2: channels.shop.url: this is a sandbox (and panel): it answers anybody, without a password, and it "
+        f"stands beside a real account (sales), whose conversations it would show and answer. {TRIAL}"
+    ]
+    assert parse(text + EXPOSE, KINDS, env=ENV).sandboxes == "expose"
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("listen: 0.0.0.0:8080", "`listen` is 0.0.0.0:8080, which other machines reach"),
+        ("listen: '[::]:8080'", "`listen` is [::]:8080, which other machines reach"),
+        ("listen: 192.0.2.1:8080", "`listen` is 192.0.2.1:8080, which other machines reach"),
+        ("listen: relay.local:8080", "`listen` is relay.local:8080, which other machines reach"),
+        (
+            "public_url: https://relay.example.com",
+            "`public_url` is https://relay.example.com, which other machines reach",
+        ),
+        ("trusted_proxies: 127.0.0.1", "`trusted_proxies` says that a proxy brings strangers here"),
+    ],
+)
+def test_sandboxes_where_strangers_reach_them_stop_the_start(more: str, why: str):
+    assert errors_of(f"{GOOD}{more}\n") == [
+        "config.yaml:2: channels.shop.url: this is a sandbox (and panel, sales): it answers anybody, without a password, "
+        f"and {why}. {TRIAL}"
+    ]
+    assert parse(f"{GOOD}{more}\n{EXPOSE}", KINDS, env=ENV).warnings != ()
+
+
+@pytest.mark.parametrize(
+    "more", ["listen: 127.0.0.7:1", "listen: '[::1]:1'", "listen: localhost:1", "public_url: http://localhost:1"]
+)
+def test_sandboxes_on_this_machine_alone_are_fine(more: str):
+    assert parse(f"{GOOD}{more}\n", KINDS, env=ENV).warnings == ()
+
+
+def test_the_same_login_twice_is_one_account_twice():
+    text = """\
+secret_key: 0123456789abcdef0123456789abcdef
+channels:
+  shop: {kind: insta, url: 'https://api.example.com', token: hunter2222}
+  other: {kind: insta, url: 'https://api.example.com/', token: hunter2222}
+  third: {kind: insta, url: 'https://other.example.com', token: hunter2222}
+desks:
+  inbox: {kind: panel}
+routes:
+  - {channel: shop, desks: [inbox]}
+  - {channel: other, desks: [inbox]}
+  - {channel: third, desks: [inbox]}
+"""
+    assert errors_of(text) == [
+        "config.yaml:4: channels.other.token: the same as that of shop: both would be one account. Give each its own, or "
+        "take one out"
+    ]
+
+
+def test_a_token_that_guards_a_hook_is_no_short_word():
+    text = GOOD.replace("key: abc", "key: abc, guards: true")
+    assert errors_of(text) == [
+        "config.yaml:5: desks.sales.key: it guards a hook, and 3 characters can be guessed; at least 8 are needed, 16 are "
+        "better"
+    ]
+    config = parse(text.replace("key: abc", "key: abcdefgh"), KINDS, env=ENV)
+    assert [str(w) for w in config.warnings] == [
+        "config.yaml:5: desks.sales.key: it guards a hook and has only 8 characters; 16 or more cannot be guessed"
+    ]
+
+
+def test_a_space_that_only_looks_like_one_is_named():
+    assert errors_of(GOOD + "delivery:\n\u00a0 retries: 3\n")[-1] == (
+        "config.yaml:9: a no-break space (U+00A0) where YAML needs a plain one; retype the spaces"
+    )
+
+
+def test_an_empty_token_is_called_empty():
+    assert errors_of(GOOD.replace("token: ${TOKEN}", "token: ")) == [
+        "config.yaml:2: channels.shop.token: is empty: nothing stands after the colon"
+    ]
+
+
+def test_the_environment_is_named_where_it_is_wrong_and_not_repeated():
+    assert errors_of(GOOD, ENV | {"RELAY_LISTEN": "canary", "RELAY_SECRET_KEY": "short"}) == [
+        'config.yaml:1: listen: found "${RELAY_LISTEN}"; allowed is host:port, such as 127.0.0.1:8080 (this machine only) '
+        "or 0.0.0.0:8080 (every address of this machine)",
+        "config.yaml:1: secret_key: 5 characters can be guessed; at least 32 are needed. Make one with `openssl rand -hex 32`",
+    ]
+
+
 def test_fsync_belongs_to_the_embedded_store():
     assert errors_of(GOOD + "store: redis://h\nfsync: always\n") == [
         "config.yaml:9: fsync: only for store: embedded; with a server of your own, set appendfsync in its configuration"
@@ -237,7 +346,7 @@ def test_all_errors_at_once_in_file_order():
 @pytest.mark.parametrize("written", ["", "''", "${NOPE:-}", "[]"])
 def test_an_empty_key_with_a_real_system_says_how_to_make_one(written: str):
     text = GOOD.replace("url: sandbox, key", "url: 'https://team.example.com', key") + f"secret_key: {written}\n"
-    assert errors_of(text) == [f"config.yaml:8: secret_key: empty; {KEY_MISSING}"]
+    assert errors_of(text + EXPOSE) == [f"config.yaml:8: secret_key: empty; {KEY_MISSING}"]
 
 
 def test_an_alias_bomb_is_refused_quickly():
@@ -269,6 +378,10 @@ CANARY = "canary-4711"
         GOOD + f"sentry_dsn: [{CANARY}]\n",
         GOOD + f"store: redis://x:{CANARY}@h:port\n",
         GOOD + f"store: {CANARY}\n",
+        GOOD + f"history: postgresql://x:{CANARY}@h\n",
+        GOOD + f"public_url: https://bob:{CANARY}@h/?x\n",
+        GOOD + f"public_url: bob:{CANARY}@h\n",
+        GOOD + f"public_url: 'https://bob:{CANARY}/x@h'\n",
         GOOD + f"metrics: {{token: [{CANARY}]}}\n",
         GOOD + "locale: ${SECRET}\n",
         GOOD + "listen: ${SECRET}\n",

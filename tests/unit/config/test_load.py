@@ -45,7 +45,9 @@ def test_a_minimal_file_has_sensible_defaults():
     assert (config.delivery.timeout, config.delivery.concurrency) == (10, 100)
     assert config.delivery.breaker is not None
     assert (config.delivery.breaker.failures, config.delivery.breaker.lanes) == (20, 5)
-    assert config.retention == 90 * 86400
+    assert config.retention == 14 * 86400
+    assert (config.history.store, config.history.keep) == ("sqlite", 365 * 86400)
+    assert config.trusted_proxies == () and config.sandboxes is None
     assert config.metrics.public
     assert config.warnings == ()
 
@@ -81,7 +83,10 @@ def test_everything_the_surface_promises_can_be_written(tmp_path: Path):
         + """
 public_url: https://relay.example.com/
 listen: "[::1]:9000"
-secret_key: [new-0123456789abcdef, "${OLD_KEY}"]
+secret_key: [new-0123456789abcdef0123456789abcdef, "${OLD_KEY}"]
+history: {store: "postgresql://relay:pass@db/relay", keep: 90d}
+trusted_proxies: [127.0.0.1, 10.0.0.0/8]
+sandboxes: expose
 store: redis+sentinel://:pass@one,two:26380/main/2
 data_dir: state
 templates_dir: texts
@@ -101,12 +106,15 @@ media: {max_file: 30MB, links: 30m, fetch_timeout: 5s}
 sentry_dsn: ${file:dsn}
 log_level: debug
 """,
-        ENV | {"OLD_KEY": "old-0123456789abcdef"},
+        ENV | {"OLD_KEY": "old-0123456789abcdef0123456789abcdef"},
         tmp_path / "config.yaml",
     )
     assert config.base_url == "https://relay.example.com"
     assert (config.host, config.port, config.local_url) == ("::1", 9000, "http://[::1]:9000")
-    assert [k.get_secret_value() for k in config.secret_key] == ["new-0123456789abcdef", "old-0123456789abcdef"]
+    assert [k.get_secret_value() for k in config.secret_key] == [
+        "new-0123456789abcdef0123456789abcdef",
+        "old-0123456789abcdef0123456789abcdef",
+    ]
     assert config.store.hosts == (("one", 26379), ("two", 26380))
     assert (config.store.service, config.store.db) == ("main", 2)
     assert config.data_dir == tmp_path / "state"
@@ -131,8 +139,24 @@ def test_the_breaker_can_be_switched_off(written: str, on: bool):
     assert (config.delivery.breaker is not None) is on
 
 
-def test_metrics_false_is_a_shorthand():
-    assert not config_of(GOOD + "metrics: false\n").metrics.public
+@pytest.mark.parametrize(("written", "public"), [("false", False), ("no", False), ("yes", True), ("true", True)])
+def test_metrics_yes_and_no_are_shorthands(written: str, public: bool):
+    assert config_of(f"{GOOD}metrics: {written}\n").metrics.public is public
+
+
+@pytest.mark.parametrize("written", ["off", "false", "{store: off}"])
+def test_without_history_the_store_keeps_messages_longer(written: str):
+    config = config_of(f"{GOOD}history: {written}\n")
+    assert config.history.off
+    assert config.retention == 90 * 86400
+    assert config_of(f"{GOOD}history: {written}\nretention: 5d\n").retention == 5 * 86400
+
+
+def test_the_environment_wins_over_what_is_written_and_says_so():
+    env = ENV | {"RELAY_LISTEN": "127.0.0.1:9999", "RELAY_TRUSTED_PROXIES": "10.0.0.1, 10.0.0.2", "RELAY_LOCALE": ""}
+    config = config_of(GOOD + "listen: 127.0.0.1:80\nlocale: ru\nsandboxes: expose\n", env)
+    assert (config.listen, config.locale, config.trusted_proxies) == ("127.0.0.1:9999", "ru", ("10.0.0.1", "10.0.0.2"))
+    assert config.overrides == {"listen": "RELAY_LISTEN", "trusted_proxies": "RELAY_TRUSTED_PROXIES"}
 
 
 @pytest.mark.parametrize("written", ["12345", "007", "1e5", "true", "0x1F", "12_3", "1:30", "2020-01-01", "0.10"])
@@ -205,7 +229,7 @@ routes:
     ],
 )
 def test_the_address_of_this_machine(listen: str, url: str):
-    assert config_of(f"{GOOD}listen: {listen}\n").base_url == url
+    assert config_of(f"{GOOD}listen: {listen}\nsandboxes: expose\n").base_url == url
 
 
 # --- warnings, summary, schema -------------------------------------------------------------------------------------
@@ -213,21 +237,22 @@ def test_the_address_of_this_machine(listen: str, url: str):
 
 def test_what_is_probably_not_meant_is_a_warning():
     text = GOOD.replace("url: sandbox, key", "url: https://team.example.com, key")
-    text += "secret_key: short\n"
+    text += f"secret_key: {LONG}\nsandboxes: expose\n"
     text = text.replace("routes:", "  idle: {kind: operator, url: sandbox}\nroutes:")
     assert [str(w) for w in config_of(text).warnings] == [
         "config.yaml:1: public_url: outside systems cannot reach http://127.0.0.1:8080; "
         "set public_url to our public address",
         "config.yaml:6: desks.idle: in no route: nothing will reach this desk",
-        "config.yaml:9: secret_key: shorter than 16 characters, so it can be guessed; "
-        "make one with `openssl rand -hex 32`",
+        "config.yaml:10: sandboxes: whoever reaches the sandboxes reads and writes as anybody there",
     ]
 
 
 def test_neither_summary_nor_repr_shows_a_secret():
     text = GOOD + f"secret_key: {LONG}\nstore: redis://me:topsecret@db/1\nsentry_dsn: https://dsnkey@s.example.com/1\n"
     text = text.replace("url: sandbox, key", "url: 'https://bob:topsecret@team.example.com', key")
-    config = config_of(text)
+    config = config_of(
+        text + "sandboxes: expose\nhistory: postgresql://me:topsecret@db/relay\nmetrics: {token: topsecret}\n"
+    )
     summary = json.dumps(config.summary())
     for shown in (summary, repr(config), str(config)):
         for secret in ("hunter22", LONG, "topsecret", "dsnkey"):
@@ -235,7 +260,7 @@ def test_neither_summary_nor_repr_shows_a_secret():
     assert config.summary()["store"] == "redis://***@db:6379/1"
     assert config.summary()["desks"]["sales"]["url"] == "https://***@team.example.com"
     assert config.summary()["delivery"]["backoff"][:2] == ["5s", "15s"]
-    assert config.summary()["retention"] == "90d"
+    assert config.summary()["retention"] == "14d"
 
 
 def test_the_schema_is_one_and_takes_what_we_take():
@@ -296,8 +321,9 @@ def test_only_sandboxes_a_key_is_made_and_kept(tmp_path: Path):
 
 
 def test_a_configured_key_is_used_and_nothing_is_written(tmp_path: Path):
-    config = config_of(GOOD + f"secret_key: [{LONG}, older]\n", path=tmp_path / "config.yaml")
-    assert secret_keys(config) == (LONG, "older")
+    older = "older" * 7
+    config = config_of(GOOD + f"secret_key: [{LONG}, {older}]\n", path=tmp_path / "config.yaml")
+    assert secret_keys(config) == (LONG, older)
     assert not (tmp_path / "data").exists()
 
 

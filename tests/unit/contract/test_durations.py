@@ -33,7 +33,7 @@ def test_what_people_write(written: object, seconds: float):
     "written", ["", "s", "10", 10, 1.5, "-5s", "5s5s", "five", "1e3s", None, True, [], "5 parsecs", "٥s"]
 )
 def test_what_is_refused_and_how(written: object):
-    with pytest.raises(ValidationError, match="such as 500ms, 10s, 5m, 6h or 30d, or 0"):
+    with pytest.raises(ValidationError, match=r"expected e\.g\. 500ms, 10s, 5m, 6h or 30d"):
         Settings.model_validate({"wait": written})
 
 
@@ -52,4 +52,4 @@ def test_any_text_is_a_duration_or_a_value_error(text: str):
     try:
         assert parse_duration(text) >= 0
     except ValueError as e:
-        assert "allowed" in str(e)
+        assert "expected" in str(e)

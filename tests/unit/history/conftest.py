@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from relay.history.database import Database, address
+from relay.store.store import Store
 from tests.harness.postgres_server import PostgresServer
+from tests.unit.history.world import World
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +38,8 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     await database.connect()
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def world(store: Store, database: Database) -> World:
+    return World(store, database)

@@ -6,82 +6,16 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from sqlalchemy import func, select
 
-from relay.contract.model import Kind, Report, ReportStatus
+from relay.contract.model import Report, ReportStatus
 from relay.history import archiver as archiving
 from relay.history.archiver import Archiver
 from relay.history.database import Database, HistoryUnavailable, address
-from relay.history.schema import archive_position, conversation, delivery, figure, message, turn
-from relay.store import keys
-from relay.store.records import Finish, NewMessage
-from relay.store.store import Store, new_id
-
-pytestmark = pytest.mark.filterwarnings("ignore:.*:ResourceWarning")
-
-
-class World:
-    """A store in which things happen, and an archiver that is told to look."""
-
-    def __init__(self, store: Store, database: Database) -> None:
-        self.store, self.database = store, database
-        self.archiver = Archiver(store, database, holder="one")
-        self.written = 0
-
-    async def customer(self, user: str, text: str, to: tuple[str, ...] = ("desk",)) -> tuple[int, str]:
-        self.written += 1
-        accepted = await self.store.accept(
-            NewMessage(id=new_id(), kind=Kind.MESSAGE, origin="shop", envelope=orjson.dumps({"text": text})),
-            to,
-            seen=keys.seen("shop", (f"{self.written}",)),
-            channel="shop",
-            remote_user=user,
-            username=user,
-            name=user.title(),
-        )
-        return accepted.number, accepted.message_id
-
-    async def answer(self, number: int, text: str) -> str:
-        self.written += 1
-        accepted = await self.store.accept(
-            NewMessage(
-                id=new_id(), kind=Kind.ANSWER, origin="desk", envelope=orjson.dumps({"text": text, "author": "Olga"})
-            ),
-            ("shop",),
-            number=number,
-        )
-        return accepted.message_id
-
-    async def send(self, destination: str, verdict: str = "ok", **more: Any) -> None:
-        for lane in (await self.store.claim(destination, "w", 100)).lanes:
-            assert lane.head is not None
-            await self.store.finish(
-                destination, lane, lane.head.delivery_id, Finish(verdict=verdict, line=b'{"what":"x"}', **more)
-            )
-
-    async def archive(self) -> int:
-        """Everything there is; returns the number of entries."""
-        epoch, position = await self.archiver._begin()
-        count = 0
-        while entries := await self.store.feed.read(position, archiving.BATCH):
-            position = await self.archiver.write(entries, epoch)
-            count += len(entries)
-        return count
-
-    async def all(self, query: Any) -> list[Any]:
-        async with self.database.read() as connection:
-            return list((await connection.execute(query)).all())
-
-    async def one(self, number: int) -> Any:
-        (row,) = await self.all(select(conversation).where(conversation.c.number == number))
-        return row
-
-
-@pytest.fixture
-async def world(store: Store, database: Database) -> World:
-    return World(store, database)
+from relay.history.schema import archive_position, delivery, figure, message, turn
+from relay.store.store import Store
+from tests.unit.history.world import World
 
 
 async def test_a_conversation_as_people_see_it(world: World):

@@ -4,104 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
-import socket
+import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
 import orjson
 import pytest
 import yarl
-from aiohttp import web
 from hiredis import ReplyError
 
-import bridges
-from relay.config.load import load
 from relay.contract.errors import StoreUnavailable
-from relay.inbound import bodies
-from relay.inbound.front import Front
-from relay.inbound.hooks import WRONG_A_MINUTE, Hooks
+from relay.inbound import wrong_keys
+from relay.inbound.bodies import limits
 from relay.inbound.intake import AnsweredMeanwhile, NoSuchContact, Taken
-from relay.observe.metrics import Metrics
-from relay.routing.accounts import Accounts, build
-from relay.texts.templates import Templates
-from tests.harness import INSTA_TOKEN, PANEL_HOOK_TOKEN, PANEL_TOKEN, SECRET_KEY, TEAM_KEY, insta_message
-
-CONFIG = f"""
-secret_key: {SECRET_KEY}
-channels:
-  shop: {{kind: insta, url: "http://other.example.com/insta", token: {INSTA_TOKEN}}}
-desks:
-  panel: {{kind: operator, url: "http://other.example.com", token: {PANEL_TOKEN}, webhook_token: {PANEL_HOOK_TOKEN}}}
-  sales: {{kind: team, url: "http://other.example.com", key: {TEAM_KEY}}}
-routes: [{{channel: shop, desks: [panel, sales]}}]
-"""
-NEW, OLD = "the new key, the new key, the new", "the old key, the old key, the old"
-MESSAGE = insta_message(1, "q1", "hello")
-ANSWER = {"token": PANEL_HOOK_TOKEN, "user_id": "1", "contact_id": "42", "message": "hi"}
-
-
-@dataclass
-class Script:
-    """An intake that does as it is told, and remembers."""
-
-    error: Exception | None = None
-    wait: asyncio.Event | None = None
-    taken: list[tuple[str, Any, bytes]] = field(default_factory=list)
-
-    async def take(self, connection: Any, event: Any, raw: bytes) -> Taken:
-        if self.wait is not None:
-            await self.wait.wait()
-        if self.error is not None:
-            raise self.error
-        self.taken.append((connection.name, event, raw))
-        return Taken(what="accepted", message_id="m1")
-
-
-@dataclass
-class Door:
-    """The relay's front door: addresses, what is behind it, a client."""
-
-    session: aiohttp.ClientSession
-    base: str
-    accounts: Accounts
-    intake: Script
-    spool: Path
-
-    def path(self, name: str, tail: str = "") -> str:
-        account = name.partition("/")[0]
-        secret = self.accounts.by_name[account].secrets[0] if account == "shop" else ""
-        return self.base + "/hooks/" + "/".join(p for p in (name, secret, tail) if p)
-
-    async def post(self, url: str | yarl.URL, **request: Any) -> tuple[int, dict[str, Any], Any]:
-        async with self.session.post(url, **request) as response:
-            return response.status, await response.json(), response.headers
-
-
-@pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    (tmp_path / "config.yaml").write_text(CONFIG)
-    kinds = {b.spec.kind: b for b in bridges.ALL}
-    config = load(tmp_path / "config.yaml", {k: b.spec for k, b in kinds.items()})
-    origin = "http://127.0.0.1:1"
-    accounts = build(config, kinds, Templates("en"), keys=(NEW, OLD), local_origin=origin, public_url=origin)
-    spool = tmp_path / "spool"
-    spool.mkdir()
-    intake = Script()
-    hooks = Hooks(accounts, cast("Any", intake), {}, Metrics(), max_body=200_000, spool=spool)
-    app = web.Application(client_max_size=200_000)
-    hooks.add_routes(app)
-    front = Front(app, hooks, shutdown_timeout=1.0)
-    listening = socket.create_server(("127.0.0.1", 0))
-    try:
-        await front.start(listening)
-        async with aiohttp.ClientSession() as session:
-            yield Door(session, "http://{}:{}".format(*listening.getsockname()), accounts, intake, spool)
-    finally:
-        await front.stop()
+from tests.harness import PANEL_HOOK_TOKEN, TEAM_KEY
+from tests.unit.inbound.door import ANSWER, MESSAGE, Door, Script
 
 
 async def test_accepted(door: Door) -> None:
@@ -250,7 +169,7 @@ async def test_spooled_files_are_there_while_taken_and_gone_after(door: Door) ->
 
 
 async def test_a_body_that_does_not_come(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_TIME_S", 0.1)
+    monkeypatch.setattr(limits, "SILENCE_S", 0.1)
 
     async def slow() -> AsyncIterator[bytes]:
         yield b"{"
@@ -260,13 +179,38 @@ async def test_a_body_that_does_not_come(door: Door, monkeypatch: pytest.MonkeyP
     assert status == 408 and said["ok"] is False
 
 
-async def test_many_wrong_keys_and_then_the_right_one(door: Door) -> None:
-    wrong = door.path("shop") + "x"
-    statuses = [(await door.post(wrong, json={}))[0] for _ in range(WRONG_A_MINUTE + 5)]
-    assert statuses == [404] * WRONG_A_MINUTE + [429] * 5
-    status, _, headers = await door.post(door.path("panel/message"), data={"token": "wrong"})
-    assert status == 429 and int(headers["Retry-After"]) > 0
-    assert (await door.post(door.path("shop"), json=MESSAGE))[0] == 200, "who has the right key is not held up"
+async def test_wrong_keys_really_wait_and_the_right_one_is_not_locked_out(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wrong_keys, "AT_ONCE", 5)
+    monkeypatch.setattr(wrong_keys, "PER_S", 10.0)
+    monkeypatch.setattr(wrong_keys, "QUEUE", 4)
+    address = door.path("panel/message")
+    guesses = [door.post(address, data={**ANSWER, "token": f"guess-{i}"}) for i in range(40)]
+    began = time.monotonic()
+    answers = await asyncio.gather(*guesses)
+    statuses = [status for status, _, _ in answers]
+    assert set(statuses) == {401, 429}
+    looked_at = statuses.count(401)
+    assert looked_at <= 5 + 4 + (time.monotonic() - began) * 10 + 1, "beyond its turn a key is not even looked at"
+    assert all(int(headers["Retry-After"]) > 0 for status, _, headers in answers if status == 429)
+    began = time.monotonic()
+    assert (await door.post(address, data=ANSWER))[0] == 200, "who has the right key waits its turn, and is let in"
+    assert time.monotonic() - began < 2
+    began = time.monotonic()
+    assert (await door.post(door.path("shop"), json=MESSAGE))[0] == 200
+    assert (await door.post(door.path("sales"), data={"text": "#1 x"}, headers={"key": TEAM_KEY}))[0] == 200
+    assert time.monotonic() - began < 0.5, "other accounts are not concerned"
+
+
+async def test_hooks_of_a_channel_with_a_wrong_secret_are_counted_and_told_once_with_the_remedy(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(30):
+        assert (await door.post(door.path("shop") + "x", json=MESSAGE))[0] == 404
+    lines = [r.getMessage() for r in caplog.records if "wrong secret" in r.getMessage()]
+    assert len(lines) == 1 and "127.0.0.1" in lines[0] and "relay provision" in lines[0]
+    assert b'relay_hooks_refused_total{account="shop",why="wrong_secret"} 30.0' in door.metrics.text()
 
 
 async def test_only_posts(door: Door) -> None:

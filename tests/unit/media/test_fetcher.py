@@ -1,4 +1,4 @@
-"""Fetching what strangers point to: never into a private network (RELIABILITY 3.2; section 5, no. 25 and 26)."""
+"""Fetching what strangers point to: never into a private network (PITFALLS 3.2, PITFALLS experiments 25 and 26)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from relay.contract.errors import FetchRefused
 from relay.contract.model import FilePart, Upload
-from relay.media import fetcher as fetch_module
+from relay.media import public_sockets
 from relay.media.fetcher import Fetcher
 from relay.media.library import MediaStore
 from relay.media.public_addresses import carried, is_loopback, is_public
@@ -215,7 +215,7 @@ def let_through(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             through.append(address)
         return False
 
-    monkeypatch.setattr(fetch_module, "is_public", guard)
+    monkeypatch.setattr(public_sockets, "is_public", guard)
     return through
 
 
@@ -337,7 +337,7 @@ async def test_a_file_of_our_own_sandbox_is_fetched_with_nothing_of_ours(tmp_pat
         Fetcher(tmp_path, allow_private=[base + "/sandbox/insta"]) as fetcher,
     ):
         for _ in range(2):
-            file = await fetcher.fetch(base + "/files/%D0%BA%D0%BE%D1%82.html?x=1", 300_000)
+            file = await fetcher.fetch(base + "/sandbox/insta/files/%D0%BA%D0%BE%D1%82.html?x=1", 300_000)
             assert (file.size, file.mime, file.filename, file.temporary) == (
                 len(body),
                 "image/png",
@@ -349,6 +349,18 @@ async def test_a_file_of_our_own_sandbox_is_fetched_with_nothing_of_ours(tmp_pat
         assert list(tmp_path.iterdir()) == []
         names = sorted(line.partition(b":")[0].lower() for line in heads[1].split(b"\r\n")[1:-2])
         assert names == [b"accept", b"accept-encoding", b"connection", b"host", b"user-agent"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/metrics", "/hooks/shop", "/sandbox/panel/x", "/sandbox/insta", "/sandbox/insta2/x", "/sandbox/insta/../panel/x",
+     "/sandbox/insta/%2e%2e/panel/x", "/sandbox/insta/..%2fpanel/x", "/sandbox/%69nsta/../../metrics"],
+)  # fmt: skip
+async def test_a_sandbox_opens_its_own_addresses_and_nothing_else_of_our_port(tmp_path: Path, path: str):
+    async with serving(ok(b"secret")) as (base, heads), Fetcher(tmp_path, allow_private=[base + "/sandbox/insta"]) as f:
+        with pytest.raises(FetchRefused):
+            await f.fetch(base + path, 1000)
+        assert heads == []
 
 
 async def test_our_own_base_opens_no_other_door(tmp_path: Path, inside: Inside):

@@ -1,4 +1,4 @@
-"""The media store and the way to it: types by the bytes, nothing active, links that end (RELIABILITY 5, no. 27)."""
+"""The media store and the way to it: types by the bytes, nothing active, links that end (PITFALLS experiment 27)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from yarl import URL
 
 from relay.contract.errors import PayloadTooLarge, StoreUnavailable
 from relay.contract.model import Attachment, MediaKind, Upload
@@ -361,8 +362,42 @@ async def test_a_link_that_ended_and_one_that_never_was(store: MediaStore, clien
         assert answer.status == 404
     gone = await client.get(media_path(KEYS, "a" * 22 + ".png", "shop"))
     assert (gone.status, await gone.text()) == (410, "This file is no longer kept.\n")
-    monkeypatch.setattr(signing, "MEDIA_MAX_AGE_S", -1)
+    later = time.time() + signing.MEDIA_MAX_AGE_S + 5
+    monkeypatch.setattr(time, "time", lambda: later)
     ended = await client.get(path)
     assert ended.status == 410
     assert "has ended" in await ended.text()
     assert ended.headers["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize(
+    "name", ["{a}.txt", "a}{b.txt", "100%.txt", "a b.txt", "кот #1?.txt", "'quoted'.txt", "a;b=c.txt"]
+)
+async def test_a_file_is_found_whatever_it_is_called(store: MediaStore, client, name: str):
+    kept = await store.save(spool(store, b"plain", name))
+    answer = await client.get(URL(link(kept), encoded=True))
+    assert (answer.status, await answer.read()) == (200, b"plain")
+
+
+async def test_a_file_lives_as_long_as_something_needs_it(store: MediaStore):
+    """Under a dead letter, in a conversation that is kept, or on its way to a desk that is down for a month."""
+    old = [await store.save(spool(store, b"plain %d" % i, f"{i}.txt")) for i in range(3)]
+    asked: list[list[str]] = []
+
+    async def needed(file_ids) -> set[str]:
+        asked.append(sorted(file_ids))
+        return {old[1].file_id}
+
+    later = time.time() + 100 * 86_400
+    assert await store.purge(86_400, needed, now=later) == 2
+    assert asked == [sorted(a.file_id for a in old)]
+    assert [await store.open(a.file_id) is not None for a in old] == [False, True, False]
+
+    async def away(file_ids) -> set[str]:
+        raise StoreUnavailable("away")
+
+    with pytest.raises(StoreUnavailable):
+        await store.purge(86_400, away, now=later)
+    assert await store.open(old[1].file_id) is not None, "who cannot be asked has not said no"
+    assert await store.purge(200 * 86_400, away, now=later) == 0, "what is young enough is not asked for"
+    assert await store.remove([old[1].file_id, "../x", "nothing"]) == 1

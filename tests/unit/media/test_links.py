@@ -50,7 +50,7 @@ def test_a_changed_link_is_no_link(data: st.DataObject):
         read_media([NEW], token[:at] + other + token[at + 1 :])
 
 
-def test_links_end_within_the_hour_whatever_is_asked_for(monkeypatch: pytest.MonkeyPatch):
+def test_a_link_for_a_channel_ends_when_the_configuration_says(monkeypatch: pytest.MonkeyPatch):
     token = sign_media([NEW], "abc.jpg", "shop")
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 3590)
@@ -59,15 +59,31 @@ def test_links_end_within_the_hour_whatever_is_asked_for(monkeypatch: pytest.Mon
         read_media([NEW], token, max_age_s=60)
     monkeypatch.setattr(time, "time", lambda: now + 3610)
     with pytest.raises(LinkExpired):
-        read_media([NEW], token, max_age_s=10**6)
+        read_media([NEW], token)
+    assert read_media([NEW], token, max_age_s=86_400).file_id == "abc.jpg", "a day is a day, and not cut in silence"
+
+
+def test_a_link_in_a_desk_lives_as_long_as_the_file(monkeypatch: pytest.MonkeyPatch):
+    token = sign_media([OLD], "abc.jpg", "sales", "a.jpg", lasting=True)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 10 * 365 * 86_400)
+    assert read_media([NEW, OLD], token, max_age_s=60) == MediaLink(
+        file_id="abc.jpg", audience="sales", filename="a.jpg"
+    )
+    with pytest.raises(LinkInvalid):
+        read_media([NEW], token)
+    ending = sign_media([NEW], "abc.jpg", "sales")
+    payload, _, signature = ending.partition(".")[0], "", ending.rpartition(".")[2]
+    with pytest.raises(LinkInvalid):
+        read_media([NEW], f"{payload}.{signature}")
 
 
 def test_a_signature_of_ours_over_something_else_is_no_link():
     for payload in (["a", "b"], {"file_id": "a"}, ["a", "b", 3], "a", None):
-        token = signing._serializer((NEW,)).dumps(payload)
-        assert isinstance(token, str)
-        with pytest.raises(LinkInvalid):
-            read_media([NEW], token)
+        for token in (signing._ending((NEW,)).dumps(payload), signing._lasting((NEW,)).dumps(payload)):
+            assert isinstance(token, str)
+            with pytest.raises(LinkInvalid):
+                read_media([NEW], token)
 
 
 def test_the_signature_is_not_sha1():

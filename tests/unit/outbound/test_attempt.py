@@ -15,7 +15,7 @@ from relay.contract.errors import Refusal, SendError, StoreUnavailable, Unsuppor
 from relay.contract.model import OutboundRequest, Outcome, Part, RawResponse, Verdict
 from relay.outbound.attempt import Attempts
 from relay.routing.accounts import Accounts
-from relay.store.records import Finish, Head, LeasedLane
+from relay.store.records import Finish, Head, Lease, LeasedLane
 
 LANE = LeasedLane(number=7, job="desk:7:1", token="1", taken_over=False)
 
@@ -76,6 +76,13 @@ def head(**envelope: Any) -> Head:
     )  # fmt: skip
 
 
+def answer(**envelope: Any) -> Head:
+    """An answer on its way to its own channel, which is called desk here."""
+    found = head(text="hello", **envelope)
+    found.kind, found.channel, found.origin = "answer", "desk", "panel"
+    return found
+
+
 async def made(attempts: Attempts, **envelope: Any) -> tuple[Finish, dict[str, Any]]:
     attempt = attempts.begin("desk", LANE, head(**({"text": "hello"} | envelope)), False)
     await attempt.send()
@@ -122,8 +129,9 @@ async def test_a_lost_answer_is_no_certain_failure(attempts: Attempts, bridge: A
 
 async def test_a_window_that_closed_while_it_waited_for_its_turn(attempts: Attempts, bridge: ABridge) -> None:
     """Asked when it is sent, not when it is worded: in between it may have waited for a place."""
+    cast("Any", attempts.accounts.by_name["desk"]).is_desk = False
     deadline_s = time.time() + 0.05
-    attempt = attempts.begin("desk", LANE, head(text="hello", reply_deadline_ms=int(deadline_s * 1000)), False)
+    attempt = attempts.begin("desk", LANE, answer(reply_deadline_ms=int(deadline_s * 1000)), False)
     while time.time() <= deadline_s:
         time.sleep(0.01)
     await attempt.send()
@@ -156,4 +164,51 @@ async def test_a_post_does_not_leave_when_its_note_cannot_be_written(attempts: A
     render = bridge.render
     bridge.render = lambda d, p: replace(render(d, p), echo=p.text)  # type: ignore[assignment, method-assign]
     finish, _ = await made(attempts)
-    assert finish.verdict == "retry" and "http" not in bridge.asked
+    assert finish.verdict == "hold" and "http" not in bridge.asked  # uses up no try
+
+
+async def test_what_other_desks_are_shown_of_an_answer_has_no_reply_deadline(attempts: Attempts, bridge: ABridge):
+    finish, _ = await made(attempts, reply_deadline_ms=1)
+    assert finish.verdict == "ok" and "http" in bridge.asked
+
+
+async def test_a_send_whose_lease_ran_out_while_it_waited_does_not_leave(attempts: Attempts, bridge: ABridge):
+    """Another worker may have the lane by now, and would send the same message."""
+    lane = replace(LANE, lease=Lease(until=asyncio.get_running_loop().time() - 0.001))
+    attempt = attempts.begin("desk", lane, head(text="hello"), False)
+    await attempt.send()
+    finish = attempt.finish()
+    assert "http" not in bridge.asked
+    assert (finish.verdict, finish.reason, finish.delay_ms) == ("hold", "lease_ran_out", 0)
+
+
+async def test_a_text_half_sent_goes_on_as_it_was_cut_though_the_settings_changed(attempts: Attempts, bridge: ABridge):
+    cut = [Part(text="one"), Part(text="two"), Part(text="three")]
+    bridge.fit = lambda delivery: tuple(cut)  # type: ignore[method-assign]
+    first, _ = await made(attempts)
+    assert first.verdict == "part" and first.pieces
+    attempts.ended("m-0")  # another process, after a restart with longer texts allowed
+    bridge.fit = lambda delivery: (Part(text="one two three"),)  # type: ignore[method-assign]
+    sent: list[str] = []
+    for part in (1, 2):
+        again = head(text="hello")
+        again.part, again.pieces = part, first.pieces
+        attempt = attempts.begin("desk", LANE, again, False)
+        sent.append(cast("Any", attempt)._request.body.decode())
+        await attempt.send()
+        assert attempt.finish().verdict == ("part" if part == 1 else "ok")
+    assert sent == ["two", "three"]
+
+
+async def test_what_the_destination_itself_fails_at_is_told_apart_and_its_wish_to_wait_is_passed_on(
+    attempts: Attempts, bridge: ABridge
+):
+    bridge.fails["http"] = SendError("connect_refused", "nobody listens", certain=True)
+    finish, _ = await made(attempts)
+    assert finish.transient
+    del bridge.fails["http"]
+    bridge.classify = lambda response: Outcome(  # type: ignore[method-assign]
+        verdict=Verdict.RETRY, reason="rate_limited", status=429, retry_after_s=40.0
+    )
+    finish, _ = await made(attempts)
+    assert not finish.transient and finish.told_ms == 40_000

@@ -29,7 +29,7 @@ def test_the_ends_of_the_jitter() -> None:
 
 @given(base=BASES, random=UNIT, said=st.floats(allow_nan=False))
 def test_retry_after_lengthens_and_never_without_end(base: float, random: float, said: float) -> None:
-    """RELIABILITY experiment 17: 0, -1 and 10^9 are answers, too."""
+    """PITFALLS experiment 17: 0, -1 and 10^9 are answers, too."""
     plain, delay = delay_s(base, lambda: random), delay_s(base, lambda: random, said)
     assert plain <= delay <= max(plain, RETRY_AFTER_MAX_S, 2 * base)
     if plain <= said <= RETRY_AFTER_MAX_S:

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 import pytest
+from hiredis import ReplyError
 
 from relay.contract.model import Kind
 from relay.outbound import lane_worker as workers
@@ -285,7 +286,7 @@ async def test_a_bug_in_sending_is_one_conversations_trouble(store: Store) -> No
 
 
 async def test_it_survives_a_store_that_dies_and_comes_back(tmp_path: Path) -> None:
-    """RELIABILITY A19, experiment 5: nothing is lost and nobody has to restart anything."""
+    """PITFALLS A19, PITFALLS experiment 5: nothing is lost and nobody has to restart anything."""
     server = StoreServer(tmp_path / "s").start()
     store = Store(StoreAddress.parse(server.url), timeout_s=0.5, lease_s=0.5)
     await store.start()
@@ -314,3 +315,66 @@ async def test_it_survives_a_store_that_dies_and_comes_back(tmp_path: Path) -> N
 
 async def _empty(store: Store) -> bool:
     return (await store.destination("desk")).lanes == 0
+
+
+async def test_a_head_that_this_version_cannot_read_becomes_a_dead_letter_and_the_lane_goes_on(store: Store) -> None:
+    far = Far()
+    made = made_by(far.send)
+
+    def begin(lane: LeasedLane, head: Head, probing: bool) -> Any:
+        if text_of(head) == "riddle":
+            raise ValueError("no such kind")
+        return made(lane, head, probing)
+
+    n = await put(store, "a", "riddle")
+    await put(store, "a", "plain")
+    worker = LaneWorker(store, "desk", begin, name="w1")
+    task = asyncio.create_task(worker.async_run())
+    await until(lambda: far.count == 1)
+    await until_async(store)
+    await worker.stop(1)
+    task.cancel()
+    assert far.came[n] == ["plain"]
+    (did,) = await store.dead_ids()
+    record = await store.record(did)
+    assert record is not None and record.reason == "unreadable" and "no such kind" in record.words
+
+
+async def until_async(store: Store) -> None:
+    for _ in range(100):
+        if await _empty(store):
+            return
+        await asyncio.sleep(0.02)
+
+
+async def test_a_result_the_store_refuses_for_good_is_kept_and_the_destination_waits_for_a_person(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was sent: ending the task here would send it again at the end of every lease."""
+    far = Far()
+    await put(store, "a", "once")
+    refused = 2
+    finish = store.finish
+
+    async def refusing(*args: Any) -> Finished:
+        nonlocal refused
+        if refused:
+            refused -= 1
+            raise ReplyError("WRONGTYPE")
+        return await finish(*args)
+
+    monkeypatch.setattr(store, "finish", refusing)
+    async with running(store, far.send):
+        await until(lambda: far.count == 1)
+        await until_async(store)
+    assert far.count == 1
+    assert (await store.destination("desk")).paused == "store_refuses"
+
+
+def test_processes_of_other_starts_and_containers_are_not_taken_for_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two containers with one host name have the same process numbers."""
+    mine = workers.worker_id()
+    assert workers.is_gone(mine)  # our own number, of an earlier start in the same place
+    monkeypatch.setattr(workers, "_where", lambda: "elsewhere")
+    assert not workers.is_gone(mine)
+    assert not workers.is_gone("somehost-12-abc")

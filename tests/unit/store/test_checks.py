@@ -1,4 +1,4 @@
-"""Starting on a store that would lose messages is refused; the sentence names the setting (RELIABILITY 5, no. 9)."""
+"""Starting on a store that would lose messages is refused; the sentence names the setting (PITFALLS experiment 9)."""
 
 from __future__ import annotations
 

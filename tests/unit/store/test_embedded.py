@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import stat
 import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -17,8 +19,10 @@ import pytest
 import redis.asyncio as redis
 
 from relay.contract.errors import StoreUnavailable
-from relay.store.server import embedded
-from relay.store.server.embedded import SOCKET_PATH_LIMIT, EmbeddedStore, socket_path
+from relay.store.server import append_only, embedded
+from relay.store.server.binary import find_server
+from relay.store.server.embedded import EmbeddedStore
+from relay.store.server.socket_path import SOCKET_PATH_LIMIT, socket_path
 
 OWNER = textwrap.dedent(
     """
@@ -293,20 +297,72 @@ async def test_a_transaction_torn_in_the_middle_of_a_command_leaves_nothing_behi
     await store.stop()
 
 
-async def test_damage_in_the_middle_is_not_repaired_behind_anybodys_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    torn = await filled(tmp_path)
-    monkeypatch.setattr(embedded, "REPAIR_LIMIT", 100)
-    content = torn.read_bytes()
+def zeroed(content: bytes) -> bytes:
     middle = content.index(b"*3\r\n", 100)
-    torn.write_bytes(content[:middle] + b"\0" * 4 + content[middle + 4 :])
-    damaged = torn.read_bytes()
+    return content[:middle] + b"\0" * 4 + content[middle + 4 :]
+
+
+def longer(content: bytes) -> bytes:
+    """A length with one bit more: the command that follows seems to reach beyond the end."""
+    middle = content.index(b"$2\r\nk3")
+    return content[:middle] + b"$9999999" + content[middle + 2 :]
+
+
+def shorter(content: bytes) -> bytes:
+    middle = content.index(b"$2\r\nk3")
+    return content[:middle] + b"$1" + content[middle + 2 :]
+
+
+@pytest.mark.parametrize("damage", [zeroed, longer, shorter])
+async def test_damage_in_the_middle_is_not_repaired_behind_anybodys_back(
+    tmp_path: Path, damage: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+):
+    """It is near the end and small, yet what stands behind it was acknowledged: six of ten keys would be lost."""
+    torn = await filled(tmp_path)
+    torn.write_bytes(damaged := damage(torn.read_bytes()))
     store = EmbeddedStore(tmp_path, "always")
-    with pytest.raises(StoreUnavailable, match=r"is damaged before its end, from byte \d+ of \d+.*check-aof --fix"):
+    with pytest.raises(StoreUnavailable) as refused:
         await store.start()
+    said = str(refused.value)
+    assert str(torn) in said
+    assert re.search(r"is damaged before its end, from byte \d+ of \d+", said)
+    assert re.search(r"at least \d+ writes would be lost", said)
+    assert f"{append_only.ACCEPT}=yes" in said
     assert torn.read_bytes() == damaged
     assert servers_of(tmp_path / "store") == []
+    assert list((tmp_path / "store").glob("torn-*")) == []
+
+    monkeypatch.setenv(append_only.ACCEPT, "yes")
+    client = redis.Redis.from_url(await store.start())
+    async with client:
+        assert 0 < await client.dbsize() < 10
+    await store.stop()
+    assert [c.read_bytes() for c in (tmp_path / "store").glob("torn-*")] == [damaged]
+
+
+async def test_a_large_end_that_cannot_be_read_is_no_torn_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(append_only, "REPAIR_LIMIT", 1000)
+    torn = await filled(tmp_path)
+    with torn.open("ab") as f:
+        f.write(bytes(1001))
+    with pytest.raises(StoreUnavailable, match="1001 bytes behind that cannot be read"):
+        await EmbeddedStore(tmp_path, "always").start()
+
+
+async def test_a_missing_manifest_does_not_let_the_server_begin_anew_over_the_data(tmp_path: Path):
+    torn = await filled(tmp_path)
+    before = torn.read_bytes()
+    (torn.parent / "appendonly.aof.manifest").unlink()
+    with pytest.raises(StoreUnavailable, match=r"appendonly\.aof\.manifest is missing, though .*incr\.aof"):
+        await EmbeddedStore(tmp_path, "always").start()
+    assert torn.read_bytes() == before
+    assert servers_of(tmp_path / "store") == []
+
+
+def test_a_customers_words_that_look_like_a_command_are_none():
+    words = b"*1\r\n$5\r\nHELLO\r\n"
+    tail = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$900\r\n" + words
+    assert append_only.examine(tail) == append_only.Tail(len(tail), 0)
 
 
 async def test_a_frozen_server_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -344,11 +400,11 @@ def no_wheel(monkeypatch: pytest.MonkeyPatch):
 def test_without_the_wheel_the_path_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StoreUnavailable, match="apt install redis-server"):
-        embedded.find_server()
+        find_server()
     redis_server = fake_server(tmp_path, "redis-server", "Redis server v=7.0.15")
-    assert embedded.find_server() == redis_server
+    assert find_server() == redis_server
     valkey_server = fake_server(tmp_path, "valkey-server", "Valkey server v=8.1.8")
-    assert embedded.find_server() == valkey_server
+    assert find_server() == valkey_server
 
 
 @pytest.mark.usefixtures("no_wheel")

@@ -58,7 +58,7 @@ def test_a_newer_versions_fields_are_ignored(e: Envelope, more: dict[str, Any]) 
 
 @pytest.mark.parametrize("old", [{}, {"text": "hi"}, {"text": "hi", "files": [{"kind": "image"}], "options": ["a"]}])
 def test_an_older_versions_envelope_is_read(old: dict[str, Any]) -> None:
-    """RELIABILITY experiment 38."""
+    """PITFALLS experiment 38."""
     e = load(orjson.dumps(old))
     assert e.content.text == old.get("text", "") and len(e.content.attachments) == len(old.get("files", ()))
 

@@ -205,7 +205,7 @@ async def test_an_answer_with_nobody_to_tell_leaves_after_the_retention(store: S
 
 @pytest.mark.parametrize("lost", ["job", "lock", "payload", "job and lock", "all"])
 async def test_a_lane_without_its_keys_moves_again(store: Store, lost: str) -> None:
-    """RELIABILITY A1, A2: what plain arq would never send again."""
+    """PITFALLS A1, A2: what plain arq would never send again."""
     await incoming(store, "1")
     await incoming(store, "2")
     redis = store.redis
@@ -280,7 +280,7 @@ async def test_a_dead_workers_lane_is_taken_over_after_its_lease(store: Store) -
 
 @pytest.mark.parametrize("verdict", ["ok", "part", "retry", "hold", "dead", "credentials"])
 async def test_a_stale_worker_changes_nothing(store: Store, verdict: str) -> None:
-    """RELIABILITY experiment 18."""
+    """PITFALLS experiment 18."""
     accepted = await incoming(store, "1")
     stale = await take_one(store, worker="w1")
     await asyncio.sleep(0.22)
@@ -920,7 +920,7 @@ async def test_zero_failures_is_no_breaker(store_server: StoreServer, store: Sto
 
 @pytest.mark.parametrize("payload", [b'{"f":"send_mail","a":[1]}', b"\x80\x04pickled", None])
 async def test_an_unknown_job_becomes_a_dead_letter(store: Store, payload: bytes | None) -> None:
-    """RELIABILITY experiment 38: an older or a newer version left it."""
+    """PITFALLS experiment 38: an older or a newer version left it."""
     await store.redis.zadd(store.key("arq:desk"), {"somebody-elses-job": 1})
     if payload is not None:
         await store.redis.set("arq:job:somebody-elses-job", payload)
@@ -1048,7 +1048,7 @@ async def test_a_frozen_store_is_away_within_its_time(store_server: StoreServer)
 
 @given(st.lists(st.lists(st.text(max_size=5), max_size=4).map(tuple), unique=True, min_size=2, max_size=20))
 def test_no_two_identities_share_a_key(identities: list[tuple[str, ...]]) -> None:
-    """RELIABILITY experiment 20: ("ab", "c") is not ("a", "bc")."""
+    """PITFALLS experiment 20: ("ab", "c") is not ("a", "bc")."""
     assert len({keys.digest(i) for i in identities}) == len(identities)
 
 

@@ -1,4 +1,4 @@
-"""The sender against servers that misbehave in every way seen so far (RELIABILITY 5, experiments 23 to 25)."""
+"""The sender against servers that misbehave in every way seen so far (PITFALLS experiments 23 to 25)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from aiohttp.test_utils import TestServer
 from relay.contract.errors import FetchRefused, SendError
 from relay.contract.model import FilePart, OutboundRequest
 from relay.media.local_files import LocalFile
-from relay.transport.sender import BODY_LIMIT, MAPPING, Sender, to_send_error
+from relay.transport.send_errors import MAPPING, to_send_error
+from relay.transport.sender import BODY_LIMIT, Sender
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -664,3 +665,56 @@ def test_whatever_happens_after_sending_is_uncertain(error: Exception, caplog: p
     assert not to_send_error(error, sent=True).certain
     assert to_send_error(error, sent=False).certain
     assert ("unforeseen" in caplog.text) == isinstance(error, KeyError)
+
+
+async def test_a_request_kept_to_public_addresses_never_reaches_a_private_one() -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await writer.drain()
+
+    async with nasty(answer) as server, Sender(timeout_s=5) as sender:
+        for host in ("127.0.0.1", "localhost"):
+            url = server.url.replace("127.0.0.1", host)
+            with pytest.raises(SendError) as caught:
+                await sender(OutboundRequest(method="POST", url=url, safe_url=url, public_only=True))
+            assert (caught.value.reason, caught.value.certain) == ("private_address", True)
+        assert server.connections == 0
+        assert (await sender(OutboundRequest(method="POST", url=server.url, safe_url=server.url))).status == 200
+
+
+async def test_files_are_fetched_outside_of_the_time_that_an_attempt_may_take(tmp_path: Path) -> None:
+    """Fetching may take 30 s, delivering 10: a slow picture must not look like a desk that does not answer."""
+    path = tmp_path / "a.png"
+    path.write_bytes(b"picture")
+
+    async def slowly(part: FilePart) -> LocalFile:
+        await asyncio.sleep(0.5)
+        return LocalFile(path=path, size=7, mime="image/png", filename="a.png")
+
+    got: list[bytes] = []
+
+    async def take(request: web.Request) -> web.Response:
+        got.append(await request.read())
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", take)
+    file = FilePart(field="f", filename="a.png", mime="image/png", url="https://x/a.png")
+    async with TestServer(app) as server, Sender(timeout_s=0.2, open_file=slowly) as sender:
+        request = OutboundRequest(method="POST", url=str(server.make_url("/")), safe_url="x", files=(file,))
+        assert (await sender(request)).status == 200, "opened by the call itself"
+        opened = await sender.open_files(request)
+        assert opened is not None and (await sender(request, opened)).status == 200, "opened before it"
+        assert await sender.open_files(OutboundRequest(method="GET", url="http://x", safe_url="x")) is None
+    assert all(b"picture" in body for body in got) and len(got) == 2
+
+
+async def test_a_file_that_cannot_be_had_now_is_no_trouble_of_the_destination() -> None:
+    async def away(part: FilePart) -> LocalFile:
+        raise FetchRefused("The file's server cannot be reached.", transient=True)
+
+    file = FilePart(field="f", filename="a.png", mime="image/png", url="https://x/a.png")
+    async with Sender(open_file=away) as sender:
+        with pytest.raises(SendError) as caught:
+            await sender(OutboundRequest(method="POST", url="http://127.0.0.1:9/", safe_url="x", files=(file,)))
+    assert caught.value.reason == "media_unavailable" and caught.value.certain

@@ -160,6 +160,7 @@ async def _office(
         {
             "data_dir": str(tmp_path / "data"),
             "secret_key": KEY,
+            "sandboxes": "expose",
             "channels": {"shop": {"kind": "insta", "url": "sandbox"}, "second": {"kind": "insta", "url": "sandbox"}},
             "desks": {"panel": {"kind": "operator", "url": "sandbox"}},
             "routes": [{"channel": "shop", "desks": ["panel"]}, {"channel": "second", "desks": ["panel"]}],
@@ -219,8 +220,9 @@ async def _office(
     archiving = asyncio.create_task(Archiver(store, database, holder="tests").run())
     yield Office(client, made, people, store, database, config, clock, host, woken)
     await client.close()
-    archiving.cancel()
-    await asyncio.wait([archiving])
+    while not archiving.done():  # a cancellation may come at the very moment a wait ends, and is lost with it
+        archiving.cancel()
+        await asyncio.wait([archiving], timeout=1)
     await made.services.archived.stop()
     await database.close()
 
@@ -243,5 +245,5 @@ async def plain(store: Store, tmp_path: Path) -> AsyncIterator[Office]:
 @pytest.fixture
 async def demo(store: Store, tmp_path: Path) -> AsyncIterator[Office]:
     """Only sandboxes, on this machine only: no log-in."""
-    async for made in _office(store, tmp_path, {"listen": "127.0.0.1:8080"}, "127.0.0.1:8080"):
+    async for made in _office(store, tmp_path, {"listen": "127.0.0.1:8080", "sandboxes": None}, "127.0.0.1:8080"):
         yield made

@@ -7,6 +7,7 @@ import io
 from typing import Any
 
 import aiohttp
+import pyotp
 from PIL import Image
 
 from relay.people.rights import Role, Scope
@@ -176,3 +177,35 @@ async def test_a_new_password_ends_the_other_sessions_and_gives_this_one_a_new_i
     assert anna.session_cookie != before
     assert (await anna.api("GET", "/me")).status == 200
     assert (await other.api("GET", "/me")).status == 401
+
+
+async def test_a_second_factor_is_set_up_with_a_code_and_taken_away(office: Office):
+    anna, other = await _logged_in(office), office.browser()
+    await other.log_in()
+    begun = (await anna.api("POST", "/me/second-factor")).json
+    assert begun["address"].startswith("otpauth://totp/")
+    assert begun["qr_svg"].startswith("<svg")
+    code = pyotp.TOTP(begun["secret"]).at(int(office.clock()))
+    wrong = "000000" if code != "000000" else "111111"
+    assert (await anna.api("PUT", "/me/second-factor", {"secret": begun["secret"], "code": wrong})).status == 422
+    done = await anna.api("PUT", "/me/second-factor", {"secret": begun["secret"], "code": code})
+    assert (done.status, len(done.json["recovery_codes"])) == (200, 10)
+    assert (await other.api("GET", "/me")).status == 401  # a session without the second factor does not outlive it
+    anna.csrf = (await anna.api("GET", "/me")).json["csrf"]
+    asked = await office.browser().form("/login", name="anna", password="сиреневый трамвай у реки 7")
+    assert "one-time-code" in asked.text
+    assert (await anna.api("DELETE", "/me/second-factor")).status == 204
+    assert (await office.browser().log_in()).status == 303
+
+
+async def test_a_person_is_forgotten_by_an_administrator_who_has_just_given_the_password(office: Office):
+    number = (await customer(office.store)).number
+    anna, boris = await _logged_in(office), await _logged_in(office, "boris", Role.OPERATOR)
+    await _answer(anna, number, "k1", kind="note", text="about them")
+    assert (await boris.api("DELETE", f"/contacts/{number}")).status == 403
+    done = await anna.api("DELETE", f"/contacts/{number}")
+    assert (done.status, done.json["erased"]["notes"]) == (200, 1), done.text
+    assert (await anna.api("GET", f"/contacts/{number}")).status == 404
+    audit = (await anna.api("GET", "/audit")).json["items"]
+    assert ("contact erased", f"#{number}") in [(e["what"], e["on"]) for e in audit]
+    assert (await anna.api("DELETE", f"/contacts/{number}")).status == 404

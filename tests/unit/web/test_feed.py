@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -73,7 +74,7 @@ async def test_r_gap_who_comes_back_hears_exactly_what_was_missed(
 ):
     """From memory, and from the feed itself where memory does not reach that far."""
     monkeypatch.setattr(reading, "RING", ring)
-    reader._ring = reading.deque(maxlen=ring)
+    reader._ring = deque(maxlen=ring)
     here = Listener(everything)
     assert await reader.resume(here, None) == []
     ids = await announced(store, 40)

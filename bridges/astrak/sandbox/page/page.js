@@ -1,6 +1,6 @@
 /* The messenger's page: choose whom you are, and chat with the business account. */
 
-import { act, ask, avatar, clock, fill, h, hookLog, live, pane, panes, read, said, switchPanel, toast } from "./kit.js";
+import { act, ask, avatar, clock, fill, h, live, pane, panes, read, said, t, toast, trouble } from "./kit.js";
 
 const users = new Map();
 const messages = new Map();
@@ -10,16 +10,16 @@ let me = null;
 
 /* --- whom you are --- */
 
-const list = h("ul", { class: "list", "aria-label": "Customers" });
+const list = h("ul", { class: "list", "aria-label": t("Customers") });
 const add = h("button", {
   type: "button",
   class: "small",
-  text: "New user",
+  text: t("New user"),
   onclick: async () => {
     const given = await ask({
-      title: "A new user",
-      fields: [{ name: "username", label: "Name, up to 15 characters", required: true }],
-      confirm: "Join",
+      title: t("A new user"),
+      fields: [{ name: "username", label: t("Name, up to 15 characters"), required: true }],
+      confirm: t("Join"),
     });
     if (given) {
       const user = await act("join", given);
@@ -28,7 +28,7 @@ const add = h("button", {
     }
   },
 });
-const usersPane = pane("You are", list, add);
+const usersPane = pane(t("You are"), list, add);
 
 const withMe = (id) => [...messages.values()].filter((m) => m.from_id === id || m.to_id === id).sort((a, b) => a.id - b.id);
 
@@ -51,13 +51,13 @@ function drawUsers() {
             "span",
             { class: "main" },
             h("strong", { text: user.username, dir: "auto" }),
-            h("span", { class: "soft tiny", text: user.confirmed ? last?.text || (last ? "no text" : `user ${user.id}`) : `SMS code ${user.sms}` }),
+            h("span", { class: "soft tiny", text: user.confirmed ? last?.text || (last ? t("no text") : t("user {id}", { id: user.id })) : t("SMS code {code}", { code: user.sms }) }),
           ),
           h(
             "span",
             { class: "side" },
             h("span", { class: "soft tiny", text: last ? clock(last.at) : "" }),
-            count ? h("span", { class: "badge", text: String(count), "aria-label": `${count} unread` }) : null,
+            count ? h("span", { class: "badge", text: String(count), "aria-label": t("{n} unread", { n: count }) }) : null,
           ),
         ),
       );
@@ -78,8 +78,8 @@ function become(id) {
 /* --- the phone --- */
 
 const peer = h("div", { class: "main" });
-const chat = h("div", { class: "chat", role: "log", "aria-label": "Messages" });
-const text = h("textarea", { rows: 1, placeholder: "Message…", "aria-label": "Message" });
+const chat = h("div", { class: "chat", role: "log", "aria-label": t("Messages") });
+const text = h("textarea", { rows: 1, placeholder: t("Message…"), "aria-label": t("Message") });
 const form = h(
   "form",
   {
@@ -92,12 +92,12 @@ const form = h(
   h("button", {
     type: "button",
     text: "∅",
-    title: "Send an event without text",
-    "aria-label": "Send an event without text",
+    title: t("Send an event without text"),
+    "aria-label": t("Send an event without text"),
     onclick: () => act("write", { from_id: me, text: null }),
   }),
   text,
-  h("button", { type: "submit", class: "primary", text: "Send" }),
+  h("button", { type: "submit", class: "primary", text: t("Send") }),
 );
 const peerAvatar = h("span", {});
 const phone = h("div", { class: "phone" }, h("div", { class: "top" }, peerAvatar, peer), chat, h("div", { class: "bottom" }, form));
@@ -150,7 +150,7 @@ function drawChat() {
     h("div", { class: "soft tiny", text: me === null ? "" : `you are ${users.get(me)?.username ?? me}` }),
   );
   const mine = me === null ? [] : withMe(me);
-  fill(chat, mine.length ? mine.map(bubble) : h("p", { class: "empty", text: "Write something; the relay brings it to the desks." }));
+  fill(chat, mine.length ? mine.map(bubble) : h("p", { class: "empty", text: t("Write something; the relay brings it to the desks.") }));
   atEnd = true;
   stay();
 }
@@ -179,31 +179,31 @@ function arrive(message) {
 /* --- the business account --- */
 
 const account = h("div", { class: "stack" });
-const accountPart = pane("The business account", account);
+const accountPart = pane(t("The business account"), account);
 
 function drawAccount() {
   const shop = users.get(business);
   if (!shop) return;
-  const events = shop.callback ? `posted to ${shop.callback}` : shop.polling ? "polled by the relay" : "waiting; nobody asks for them";
+  const events = shop.callback ? t("posted to {url}", { url: shop.callback }) : t(shop.polling ? "polled by the relay" : "waiting; nobody asks for them");
   fill(
     account,
-    h("dl", { class: "facts" }, [h("dt", { text: "Name" }), h("dd", { text: shop.username }), h("dt", { text: "Events" }), h("dd", { text: events })]),
+    h("dl", { class: "facts" }, [h("dt", { text: t("Name") }), h("dd", { text: shop.username }), h("dt", { text: t("Events") }), h("dd", { text: events })]),
     h(
       "div",
       { class: "row" },
       h("button", {
         type: "button",
         class: "small",
-        text: "Revoke its tokens",
+        text: t("Revoke its tokens"),
         onclick: async () => {
           await act("revoke");
-          toast("Every token of the business account is dead. Its password is still good.");
+          toast(t("Every token of the business account is dead. Its password is still good."));
         },
       }),
       h("button", {
         type: "button",
         class: "small",
-        text: "Another server takes the callback",
+        text: t("Another server takes the callback"),
         onclick: () => act("take_callback", {}),
       }),
     ),
@@ -212,25 +212,18 @@ function drawAccount() {
 
 /* --- all together --- */
 
-const switches = switchPanel();
-const hooks = hookLog();
-const side = h("section", {});
-for (const part of [accountPart, switches.element, hooks.element]) {
-  part.classList.add("part");
-  side.append(part);
-}
-accountPart.classList.add("small");
+const wrong = trouble([accountPart]);
 
 const shown = panes([
-  { id: "users", label: "You are", element: usersPane, kind: "narrow" },
-  { id: "chat", label: "Chat", element: chatPane, kind: "bare" },
-  { id: "side", label: "Sandbox", element: side, kind: "side" },
+  { id: "users", label: t("You are"), element: usersPane, kind: "narrow" },
+  { id: "chat", label: t("Chat"), element: chatPane, kind: "bare" },
 ]);
+
+shown.show("chat");
 
 live({
   event(kind, data) {
-    switches.event(kind, data);
-    hooks.event(kind, data);
+    wrong.event(kind, data);
     if (kind === "message") arrive(data);
     else if (kind === "deleted") {
       messages.delete(data.id);
@@ -254,6 +247,6 @@ live({
     drawUsers();
     drawChat();
     drawAccount();
-    await Promise.all([switches.load(), hooks.load()]);
+    await wrong.load();
   },
 });

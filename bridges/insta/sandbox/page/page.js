@@ -1,21 +1,21 @@
 /* The phone of the customers: one plays several of them, and watches what the business answers. */
 
-import { act, append, ask, avatar, clock, deck, fill, h, hookLog, live, pane, panes, read, said, switchPanel, toast } from "./kit.js";
+import { act, append, ask, avatar, clock, fill, h, live, pane, panes, read, said, t, toast, trouble } from "./kit.js";
 
 const now = { account: {}, webhook: "", customers: new Map(), messages: new Map(), comments: new Map(), chosen: null };
 const unread = new Map();
 
 /* --- parts --- */
 
-const people = h("ul", { class: "list", "aria-label": "Customers" });
-const newcomer = h("button", { type: "button", class: "small", id: "new-customer", text: "New customer", onclick: addCustomer });
+const people = h("ul", { class: "list", "aria-label": t("Customers") });
+const newcomer = h("button", { type: "button", class: "small", id: "new-customer", text: t("New customer"), onclick: addCustomer });
 const who = h("div", { class: "top" });
-const chat = h("div", { class: "chat", id: "chat", role: "log", "aria-live": "polite", "aria-label": "Conversation" });
+const chat = h("div", { class: "chat", id: "chat", role: "log", "aria-live": "polite", "aria-label": t("Conversation") });
 const draft = h("textarea", {
   id: "draft",
   rows: 1,
-  placeholder: "Message…",
-  "aria-label": "Message",
+  placeholder: t("Message…"),
+  "aria-label": t("Message"),
   oninput: grow,
   onkeydown: (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
@@ -28,7 +28,7 @@ const sheet = h("div", { class: "sheet", role: "menu", hidden: true });
 const plus = h("button", {
   type: "button",
   id: "attach",
-  "aria-label": "Send something else",
+  "aria-label": t("Send something else"),
   "aria-haspopup": "menu",
   "aria-expanded": "false",
   text: "+",
@@ -39,14 +39,12 @@ const form = h(
   { class: "compose", onsubmit: write },
   h("div", { class: "menu" }, plus, sheet),
   draft,
-  h("button", { type: "submit", class: "primary", id: "send", text: "Send" }),
+  h("button", { type: "submit", class: "primary", id: "send", text: t("Send") }),
 );
 const phone = h("div", { class: "phone" }, who, chat, h("div", { class: "bottom" }, form));
-const switches = switchPanel();
-const hooks = hookLog();
 const comments = h("div", { class: "stack" });
-const commentDraft = h("textarea", { id: "comment", rows: 1, placeholder: "Add a comment…", "aria-label": "Comment" });
-const address = h("input", { type: "url", id: "webhook", "aria-label": "Webhook address", placeholder: "https://…/hooks/shop/…", onchange: setWebhook });
+const commentDraft = h("textarea", { id: "comment", rows: 1, placeholder: t("Add a comment…"), "aria-label": t("Comment") });
+const address = h("input", { type: "url", id: "webhook", "aria-label": t("Webhook address"), placeholder: t("https://…/hooks/shop/…"), onchange: setWebhook });
 const post = pane(
   "Post",
   h(
@@ -56,40 +54,31 @@ const post = pane(
       "article",
       { class: "post" },
       h("div", { class: "row" }, h("strong", { id: "post-author" })),
-      h("img", { src: "_sandbox/files/photo-1/post.jpg", alt: "A lake between hills" }),
-      h("p", { text: "New dates for the lake tour are out. Questions? Ask below." }),
+      h("img", { src: "_sandbox/files/photo-1/post.jpg", alt: t("A lake between hills") }),
+      h("p", { text: t("New dates for the lake tour are out. Questions? Ask below.") }),
     ),
     comments,
-    h("form", { class: "compose", onsubmit: writeComment }, commentDraft, h("button", { type: "submit", class: "primary", text: "Post" })),
+    h("form", { class: "compose", onsubmit: writeComment }, commentDraft, h("button", { type: "submit", class: "primary", text: t("Post") })),
   ),
 );
-const right = deck([
-  { id: "post", label: "Post", element: post },
-  { id: "switches", label: "What goes wrong", element: switches.element },
-  {
-    id: "hooks",
-    label: "Hooks",
-    element: hooks.element,
-  },
-]);
-hooks.element.querySelector(".body").prepend(h("label", { class: "stack tiny soft" }, "Webhook, as setWebHook sets it", address));
+const wrong = trouble([pane(t("Webhook"), h("label", { class: "stack tiny soft" }, t("Webhook, as setWebHook sets it"), address))]);
 
 const view = panes([
-  { id: "people", label: "Customers", element: pane("Customers", people, newcomer), kind: "narrow" },
-  { id: "phone", label: "Phone", element: h("section", {}, phone), kind: "bare" },
-  { id: "more", label: "More", element: right.element },
+  { id: "people", label: t("Customers"), element: pane(t("Customers"), people, newcomer), kind: "narrow" },
+  { id: "phone", label: t("Phone"), element: h("section", {}, phone), kind: "bare" },
+  { id: "post", label: t("Post"), element: post, kind: "post-pane" },
 ], tellOpen);
+view.show("phone");
 
 append(sheet, [
-  item("Photo", () => send("photo")),
-  item("Video", () => send("film")),
-  item("Voice message", () => send("voice")),
-  item("Comment under the post", () => {
-    right.show("post");
-    view.show("more");
+  item(t("Photo"), () => send("photo")),
+  item(t("Video"), () => send("film")),
+  item(t("Voice message"), () => send("voice")),
+  item(t("Comment under the post"), () => {
+    view.show("post");
     commentDraft.focus();
   }),
-  item("Something unknown", sendUnknown),
+  item(t("Something unknown"), sendUnknown),
 ]);
 
 function item(label, action) {
@@ -144,12 +133,12 @@ async function send(what) {
 
 async function sendUnknown() {
   const wanted = await ask({
-    title: "A message of a type nobody has documented",
+    title: t("A message of a type nobody has documented"),
     fields: [
-      { name: "type", label: "Type", value: "story_mention", required: true },
-      { name: "text", label: "Text, if any" },
+      { name: "type", label: t("Type"), value: "story_mention", required: true },
+      { name: "text", label: t("Text, if any") },
     ],
-    confirm: "Send",
+    confirm: t("Send"),
   });
   if (wanted) await act("unknown", { customer_id: now.chosen, ...wanted });
 }
@@ -164,12 +153,12 @@ async function writeComment(event) {
 
 async function addCustomer() {
   const wanted = await ask({
-    title: "New customer",
+    title: t("New customer"),
     fields: [
-      { name: "username", label: "User name, without @", placeholder: "anna.travels", required: true },
-      { name: "name", label: "Name in the profile", placeholder: "Анна" },
+      { name: "username", label: t("User name, without @"), placeholder: t("anna.travels"), required: true },
+      { name: "name", label: t("Name in the profile"), placeholder: "Анна" },
     ],
-    confirm: "Create",
+    confirm: t("Create"),
   });
   if (!wanted) return;
   const { id } = await act("customer", wanted);
@@ -179,19 +168,19 @@ async function addCustomer() {
 async function rename() {
   const customer = now.customers.get(now.chosen);
   const wanted = await ask({
-    title: "Rename; the id stays",
+    title: t("Rename; the id stays"),
     fields: [
-      { name: "username", label: "User name, without @", value: customer.username, required: true },
-      { name: "name", label: "Name in the profile", value: customer.name },
+      { name: "username", label: t("User name, without @"), value: customer.username, required: true },
+      { name: "name", label: t("Name in the profile"), value: customer.name },
     ],
-    confirm: "Rename",
+    confirm: t("Rename"),
   });
   if (wanted) await act("rename", { customer_id: customer.id, ...wanted });
 }
 
 async function setWebhook() {
   await act("webhook", { url: address.value.trim() });
-  toast("Hooks go there from now on.");
+  toast(t("Hooks go there from now on."));
 }
 
 function choose(id) {
@@ -217,7 +206,7 @@ function grow() {
 
 /* --- showing --- */
 
-const nameOf = (customer) => customer?.name || (customer?.username ? `@${customer.username}` : "A customer");
+const nameOf = (customer) => customer?.name || (customer?.username ? `@${customer.username}` : t("A customer"));
 
 function drawPeople() {
   const last = new Map();
@@ -227,7 +216,7 @@ function drawPeople() {
     people,
     ordered.map((customer) => {
       const message = last.get(customer.id);
-      const preview = message ? `${message.mine ? "You: " : ""}${message.text || message.note || message.media?.filename || ""}` : `@${customer.username}`;
+      const preview = message ? `${message.mine ? t("You: ") : ""}${message.text || message.note || message.media?.filename || ""}` : `@${customer.username}`;
       const fresh = unread.get(customer.id);
       return h(
         "li",
@@ -237,7 +226,7 @@ function drawPeople() {
           { type: "button", class: "item", "aria-current": String(customer.id === now.chosen), data: { customer: customer.id }, onclick: () => choose(customer.id) },
           avatar(nameOf(customer)),
           h("span", { class: "main" }, h("strong", { dir: "auto", text: nameOf(customer) }), h("span", { class: "soft tiny", dir: "auto", text: preview })),
-          fresh ? h("span", { class: "badge", "aria-label": `${fresh} unread`, text: String(fresh) }) : null,
+          fresh ? h("span", { class: "badge", "aria-label": t("{n} unread", { n: fresh }), text: String(fresh) }) : null,
         ),
       );
     }),
@@ -247,31 +236,31 @@ function drawPeople() {
 function drawWho() {
   const customer = now.customers.get(now.chosen);
   const account = now.account.username ?? "";
-  commentDraft.placeholder = customer ? `Comment as ${nameOf(customer)}…` : "Comment…";
+  commentDraft.placeholder = customer ? t("Comment as {name}…", { name: nameOf(customer) }) : t("Comment…");
   document.getElementById("post-author").textContent = `@${account}`;
   fill(
     who,
-    h("button", { type: "button", class: "quiet back", "aria-label": "All customers", text: "‹", onclick: () => view.show("people") }),
+    h("button", { type: "button", class: "quiet back", "aria-label": t("All customers"), text: "‹", onclick: () => view.show("people") }),
     avatar(account),
     h(
       "div",
       { class: "main" },
       h("div", { class: "clip" }, h("strong", { text: now.account.name ?? "" }), " ", h("span", { class: "soft tiny", text: `@${account}` })),
-      h("div", { class: "clip tiny soft", id: "playing", dir: "auto", text: customer ? `you are ${nameOf(customer)} (@${customer.username})` : "" }),
+      h("div", { class: "clip tiny soft", id: "playing", dir: "auto", text: customer ? t("you are {name} (@{user})", { name: nameOf(customer), user: customer.username }) : "" }),
     ),
-    h("button", { type: "button", class: "small quiet", text: "Rename", onclick: rename }),
+    h("button", { type: "button", class: "small quiet", text: t("Rename"), onclick: rename }),
   );
 }
 
 function bubble(message) {
   const comment = message.comment_id ? now.comments.get(message.comment_id) : null;
-  const failed = message.state === "failed" ? h("span", { class: "bad", text: "not delivered" }) : null;
+  const failed = message.state === "failed" ? h("span", { class: "bad", text: t("not delivered") }) : null;
   const byHand = () => {
     const steps = { queued: ["pending", "delivered", "fail"], pending: ["delivered", "fail"], delivered: ["read"] }[message.state] ?? [];
     return h(
       "span",
       { class: "hand" },
-      steps.map((status) => h("button", { type: "button", text: status, onclick: () => act("report", { message_id: message.id, status }) })),
+      steps.map((status) => h("button", { type: "button", text: t(status), onclick: () => act("report", { message_id: message.id, status }) })),
     );
   };
   const box = said({
@@ -280,13 +269,13 @@ function bubble(message) {
     text: message.text,
     media: message.media,
     at: message.at,
-    note: message.note ? `sent: ${message.note}` : "",
+    note: message.note ? t("sent: {note}", { note: message.note }) : "",
     chips: message.options,
     onchip: (option) => act("tap", { message_id: message.id, option }),
     state: message.mine ? "" : message.state,
     under: message.mine ? null : [failed, byHand()],
   });
-  if (comment) box.prepend(h("div", { class: "quoted", dir: "auto", text: `answered your comment: ${comment.text}` }));
+  if (comment) box.prepend(h("div", { class: "quoted", dir: "auto", text: t("answered your comment: {text}", { text: comment.text }) }));
   return box;
 }
 
@@ -300,7 +289,7 @@ function drawChat() {
     chat,
     shown.length
       ? shown.map(bubble)
-      : h("p", { class: "empty", text: "Say hello: what you write here is what a customer would write on Instagram." }),
+      : h("p", { class: "empty", text: t("Say hello: what you write here is what a customer would write on Instagram.") }),
   );
   toEnd();
 }
@@ -335,7 +324,7 @@ function drawComments() {
         { class: "comment" },
         avatar(nameOf(customer)),
         h("p", { dir: "auto" }, h("strong", { text: `${customer?.username ?? ""} ` }), comment.text),
-        h("div", { class: "tiny soft", text: `${clock(comment.at)} · ${comment.answered ? "answered in direct" : "not answered yet"}` }),
+        h("div", { class: "tiny soft", text: `${clock(comment.at)} · ${t(comment.answered ? "answered in direct" : "not answered yet")}` }),
       );
     }),
   );
@@ -359,14 +348,13 @@ async function resync() {
   drawChat();
   drawComments();
   tellOpen();
-  await Promise.all([switches.load(), hooks.load()]);
+  await wrong.load();
 }
 
 live({
   resync,
   event(kind, data) {
-    switches.event(kind, data);
-    hooks.event(kind, data);
+    wrong.event(kind, data);
     if (kind === "message") putMessage(data);
     else if (kind === "customer") {
       now.customers.set(data.id, data);

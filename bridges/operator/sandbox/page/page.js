@@ -1,6 +1,6 @@
 /* The operator's page: who wrote, what they wrote, who they are, and the answer box. */
 
-import { act, append, avatar, clock, fill, h, hookLog, live, mediaBubble, pane, panes, read, said, switchPanel, toast } from "./kit.js";
+import { act, avatar, clock, fill, h, live, mediaBubble, pane, panes, read, said, t, toast, trouble } from "./kit.js";
 
 const RELAY = "0";
 const MAX_FILE = 40 * 1024 * 1024;
@@ -11,9 +11,9 @@ let chosen = null;
 
 /* --- users --- */
 
-const list = h("ul", { class: "list", "aria-label": "Users" });
-const nobody = h("p", { class: "empty", text: "Nobody has written yet. Write as a customer in a channel's sandbox." });
-const usersPane = pane("Users", h("div", {}, nobody, list));
+const list = h("ul", { class: "list", "aria-label": t("Users") });
+const nobody = h("p", { class: "empty", text: t("Nobody has written yet. Write as a customer in a channel's sandbox.") });
+const usersPane = pane(t("Users"), h("div", {}, nobody, list));
 
 function drawUsers() {
   nobody.hidden = users.size > 0;
@@ -38,14 +38,14 @@ function drawUsers() {
           h(
             "span",
             { class: "main" },
-            h("strong", { text: user.id === RELAY ? user.name : `${user.name} · ${user.id}` }),
-            h("span", { class: "soft tiny", text: user.last_text || "no text" }),
+            h("strong", { dir: "auto", text: user.name }),
+            h("span", { class: "soft tiny", dir: "auto", text: user.last_text || t("no text") }),
           ),
           h(
             "span",
             { class: "side" },
             h("span", { class: "soft tiny", text: clock(user.last_at) }),
-            user.unread ? h("span", { class: "badge", text: String(user.unread), "aria-label": `${user.unread} unread` }) : null,
+            user.unread ? h("span", { class: "badge", text: String(user.unread), "aria-label": t("{n} unread", { n: user.unread }) }) : null,
           ),
         ),
       ),
@@ -56,9 +56,9 @@ function drawUsers() {
 
 /* --- the thread --- */
 
-const title = h("h2", { text: "Conversation" });
-const chat = h("div", { class: "chat", role: "log", "aria-label": "Messages" });
-const unchosen = h("p", { class: "empty", text: "Choose a user on the left." });
+const title = h("h2", { text: t("Conversation") });
+const chat = h("div", { class: "chat", role: "log", "aria-label": t("Messages") });
+const unchosen = h("p", { class: "empty", text: t("Choose a user on the left.") });
 const bubbles = new Map();
 let atEnd = true;
 
@@ -82,12 +82,12 @@ function bubble(message) {
     media: first && { kind: first.kind, url: first.url, filename: first.name },
     state: mine ? { sending: "queued", sent: "accepted", refused: "failed" }[message.state] : null,
     under: [
-      first ? h("span", { text: `as ${first.how}` }) : null,
+      first ? h("span", { text: t("as {how}", { how: first.how }) }) : null,
       message.answer ? h("span", { class: message.state === "refused" ? "bad" : "", text: message.answer }) : null,
-      message.state === "refused" && !message.answer ? h("span", { class: "bad", text: `refused (${message.status || "no answer"})` }) : null,
+      message.state === "refused" && !message.answer ? h("span", { class: "bad", text: t("refused ({status})", { status: message.status || t("no answer") }) }) : null,
     ].filter(Boolean),
   });
-  if (!message.text && !first) box.prepend(h("div", { class: "bubble note", text: "no text" }));
+  if (!message.text && !first) box.prepend(h("div", { class: "bubble note", text: t("no text") }));
   for (const file of others.reverse()) box.prepend(mediaBubble({ kind: file.kind, url: file.url, filename: file.name }));
   return box;
 }
@@ -111,9 +111,10 @@ function drawThread() {
   const user = users.get(chosen);
   unchosen.hidden = Boolean(user);
   chat.hidden = form.hidden = !user;
-  title.textContent = user ? `${user.name} writes to bot ${user.bot_id || "?"}` : "Conversation";
+  title.textContent = user ? user.name : t("Conversation");
+  title.title = user ? t("user {user}, bot {bot}", { user: user.id, bot: user.bot_id || "?" }) : "";
   if (chosen === RELAY) {
-    title.textContent = "Notices of the relay";
+    title.textContent = t("Notices of the relay");
     form.hidden = true;
   }
   fill(chat);
@@ -134,17 +135,17 @@ function choose(id) {
 
 /* --- the answer box --- */
 
-const text = h("textarea", { rows: 1, placeholder: "Answer…", "aria-label": "Answer" });
-const options = h("input", { type: "text", placeholder: "Yes | No | Later", "aria-label": "Quick replies, separated by |", id: "options" });
-const picker = h("input", { type: "file", class: "off", "aria-label": "File to attach", tabIndex: -1 });
+const text = h("textarea", { rows: 1, placeholder: t("Answer…"), "aria-label": t("Answer") });
+const options = h("input", { type: "text", placeholder: t("Yes | No | Later"), "aria-label": t("Quick replies, separated by |"), id: "options" });
+const picker = h("input", { type: "file", class: "off", "aria-label": t("File to attach"), tabIndex: -1 });
 const picked = h("div", { class: "picked row tiny", hidden: true });
-const send = h("button", { type: "submit", class: "primary", text: "Send" });
-const more = h("div", { class: "more row", hidden: true }, h("label", { htmlFor: "options", class: "soft tiny", text: "Quick replies" }), options);
+const send = h("button", { type: "submit", class: "primary", text: t("Send") });
+const more = h("div", { class: "more row", hidden: true }, h("label", { htmlFor: "options", class: "soft tiny", text: t("Quick replies") }), options);
 const moreButton = h("button", {
   type: "button",
   "aria-expanded": "false",
-  "aria-label": "Quick replies",
-  title: "Quick replies",
+  "aria-label": t("Quick replies"),
+  title: t("Quick replies"),
   text: "⋯",
   onclick: () => {
     more.hidden = !more.hidden;
@@ -166,7 +167,7 @@ const form = h(
   h(
     "div",
     { class: "compose" },
-    h("button", { type: "button", "aria-label": "Attach a file", title: "Attach a file", text: "+", onclick: () => picker.click() }),
+    h("button", { type: "button", "aria-label": t("Attach a file"), title: t("Attach a file"), text: "+", onclick: () => picker.click() }),
     moreButton,
     text,
     send,
@@ -197,7 +198,7 @@ function drawPicked() {
     h("button", {
       type: "button",
       class: "small",
-      text: "Remove",
+      text: t("Remove"),
       onclick: () => {
         picker.value = "";
         drawPicked();
@@ -217,9 +218,10 @@ function base64(file) {
 
 async function submit() {
   const file = picker.files[0];
+  if (send.disabled) return; // one press, one message
   if (!chosen || (!text.value.trim() && !options.value.trim() && !file)) return;
   if (file && file.size > MAX_FILE) {
-    toast("The sandbox takes files of up to 40 MB.");
+    toast(t("The sandbox takes files of up to 40 MB."));
     return;
   }
   const words = { user_id: Number(chosen), text: text.value, options: options.value };
@@ -247,16 +249,16 @@ const cardBody = h("div", { class: "stack" });
 const again = h("button", {
   type: "button",
   class: "small",
-  text: "Ask again",
+  text: t("Ask again"),
   onclick: () => chosen && act("ask", { user_id: Number(chosen) }),
 });
-const cardPane = pane("User", cardBody, again);
+const cardPane = pane(t("User"), cardBody, again);
 
 function drawCard() {
   const user = users.get(chosen);
   again.hidden = !user || user.id === RELAY;
   if (!user || user.id === RELAY) {
-    fill(cardBody, h("p", { class: "empty", text: user ? "These are the relay's own words." : "Nobody is chosen." }));
+    fill(cardBody, h("p", { class: "empty", text: t(user ? "These are the relay's own words." : "Nobody is chosen.") }));
     return;
   }
   const info = user.info;
@@ -269,15 +271,15 @@ function drawCard() {
       ? h(
           "dl",
           { class: "facts" },
-          line("Id", String(info.id)),
-          line("Gender", info.gender),
-          line("Balance", info.balance),
-          line("Location", info.location),
-          line("About", info.about),
+          line(t("Id"), String(info.id)),
+          line(t("Gender"), info.gender),
+          line(t("Balance"), info.balance),
+          line(t("Location"), info.location),
+          line(t("About"), info.about),
           info.custom.flatMap(({ name, value }) => line(name, value)),
         )
-      : h("p", { class: "soft tiny", text: "The relay has not been asked yet." }),
-    h("h3", { text: "Media" }),
+      : h("p", { class: "soft tiny", text: t("The relay has not been asked yet.") }),
+    h("h3", { text: t("Media") }),
     user.media.length
       ? h(
           "div",
@@ -290,29 +292,23 @@ function drawCard() {
             ),
           ),
         )
-      : h("p", { class: "soft tiny", text: "None." }),
+      : h("p", { class: "soft tiny", text: t("None.") }),
   );
 }
 
 /* --- all together --- */
 
-const switches = switchPanel();
-const hooks = hookLog();
-const side = h("section", {});
-append(side, [switches.element, hooks.element]);
-for (const part of [switches.element, hooks.element]) part.classList.add("part");
+const wrong = trouble();
 
 const shown = panes([
-  { id: "users", label: "Users", element: usersPane, kind: "narrow" },
-  { id: "thread", label: "Chat", element: threadPane, kind: "wide" },
-  { id: "card", label: "User", element: cardPane, kind: "narrow" },
-  { id: "side", label: "Sandbox", element: side, kind: "side" },
+  { id: "users", label: t("Users"), element: usersPane, kind: "narrow" },
+  { id: "thread", label: t("Chat"), element: threadPane, kind: "wide" },
+  { id: "card", label: t("User"), element: cardPane, kind: "narrow" },
 ]);
 
 live({
   event(kind, data) {
-    switches.event(kind, data);
-    hooks.event(kind, data);
+    wrong.event(kind, data);
     if (kind === "user") {
       users.set(data.id, data);
       if (chosen === null && users.size === 1) choose(data.id);
@@ -340,6 +336,6 @@ live({
     drawUsers();
     drawThread();
     drawCard();
-    await Promise.all([switches.load(), hooks.load()]);
+    await wrong.load();
   },
 });

@@ -1,16 +1,16 @@
 /* The team's page: groups, what is said in them, who writes, and what the server has set up. */
 
-import { act, append, avatar, ask, clock, fill, h, hookLog, live, pane, panes, read, switchPanel, toast } from "./kit.js";
+import { act, avatar, ask, clock, fill, h, live, pane, panes, read, t, toast, trouble } from "./kit.js";
 
 const now = { setup: null, chat: null, sender: null, chats: new Map(), unread: new Map() };
 const KEPT = 500; // messages of a chat on the page
 
 /* --- the group --- */
 
-const title = h("h2", { text: "Group" });
-const groupTabs = h("div", { class: "row groups", role: "group", "aria-label": "Groups" });
-const chat = h("div", { class: "chat group", role: "log", "aria-label": "Messages", tabIndex: 0 });
-const quiet = h("p", { class: "empty", text: "Nothing has been said here. When a customer writes, the relay posts it in this group." });
+const title = h("h2", { text: t("Group") });
+const groupTabs = h("div", { class: "row groups", role: "group", "aria-label": t("Groups") });
+const chat = h("div", { class: "chat group", role: "log", "aria-label": t("Messages"), tabIndex: 0 });
+const quiet = h("p", { class: "empty", text: t("Nothing has been said here. When a customer writes, the relay posts it in this group.") });
 const bubbles = new Map();
 let atEnd = true;
 
@@ -36,7 +36,7 @@ function linked(text) {
 function bubble(message) {
   const number = fromRelay(message) ? numberIn(message.text) : null;
   const words = message.deleted
-    ? h("div", { class: "bubble note", text: "deleted" })
+    ? h("div", { class: "bubble note", text: t("deleted") })
     : h("div", { class: "bubble", dir: "auto" }, linked(message.text));
   return h(
     "div",
@@ -49,19 +49,19 @@ function bubble(message) {
         "div",
         { class: "by" },
         h("strong", { text: message.name }),
-        fromRelay(message) ? h("span", { class: "tag", text: message.by === "integration" ? "integration" : "over the API" }) : null,
+        fromRelay(message) ? h("span", { class: "tag", text: t(message.by === "integration" ? "integration" : "over the API") }) : null,
         h("span", { class: "soft tiny", text: clock(message.at) }),
-        message.edited ? h("span", { class: "soft tiny", text: "edited" }) : null,
+        message.edited ? h("span", { class: "soft tiny", text: t("edited") }) : null,
         fromRelay(message)
           ? null
           : h("button", {
               type: "button",
               class: "small quiet again",
-              text: "Repeat the webhook",
-              "aria-label": `Repeat the webhook of: ${message.text.slice(0, 40)}`,
+              text: t("Repeat the webhook"),
+              "aria-label": t("Repeat the webhook of: {text}", { text: message.text.slice(0, 40) }),
               onclick: async () => {
                 await act("repeat", { message_id: message.id });
-                toast("The same webhook was sent once more.");
+                toast(t("The same webhook was sent once more."));
               },
             }),
       ),
@@ -70,7 +70,7 @@ function bubble(message) {
         "div",
         { class: "under" },
         number && !message.deleted
-          ? h("button", { type: "button", class: "small quiet", text: `Answer #${number}`, onclick: () => address(`#${number} `) })
+          ? h("button", { type: "button", class: "small quiet", text: t("Answer #{n}", { n: number }), onclick: () => address(`#${number} `) })
           : null,
       ),
     ),
@@ -116,7 +116,7 @@ function drawChat() {
 }
 
 const chatName = (jid) =>
-  now.setup?.groups.find((group) => group.jid === jid)?.name ?? now.setup?.people.find((person) => person.jid === jid)?.name ?? jid ?? "Group";
+  now.setup?.groups.find((group) => group.jid === jid)?.name ?? now.setup?.people.find((person) => person.jid === jid)?.name ?? jid ?? t("Group");
 
 function drawTabs() {
   const direct = [...now.chats.keys()].filter((jid) => jid.startsWith("d-"));
@@ -128,7 +128,7 @@ function drawTabs() {
       h("button", {
         type: "button",
         class: "small",
-        text: `${chatName(jid)}${now.unread.get(jid) ? ` · ${now.unread.get(jid)} new` : ""}`,
+        text: `${chatName(jid)}${now.unread.get(jid) ? ` · ${t("{n} new", { n: now.unread.get(jid) })}` : ""}`,
         "aria-pressed": String(jid === now.chat),
         onclick: () => {
           now.chat = jid;
@@ -143,8 +143,8 @@ function drawTabs() {
 
 /* --- writing --- */
 
-const who = h("select", { id: "who", "aria-label": "Write as", onchange: () => chooseSender(who.value) });
-const text = h("textarea", { id: "text", rows: 1, placeholder: "#42 and your words, or a note for colleagues", "aria-label": "Message", maxLength: 100000 });
+const who = h("select", { id: "who", "aria-label": t("Write as"), onchange: () => chooseSender(who.value) });
+const text = h("textarea", { id: "text", rows: 1, placeholder: t("#42 and your words, or a note for colleagues"), "aria-label": t("Message"), maxLength: 100000 });
 const form = h(
   "form",
   {
@@ -157,14 +157,14 @@ const form = h(
   h(
     "div",
     { class: "row shortcuts" },
-    h("label", { class: "tiny soft", htmlFor: "who", text: "Write as" }),
+    h("label", { class: "tiny soft", htmlFor: "who", text: t("Write as") }),
     who,
     ["/help", "/list"].map((command) => h("button", { type: "button", class: "small", text: command, onclick: () => say(command) })),
     ["/who", "/status", "/close"].map((command) =>
       h("button", { type: "button", class: "small", text: command, onclick: () => address(`${command} #${lastNumber() ?? ""}`) }),
     ),
   ),
-  h("div", { class: "compose" }, text, h("button", { class: "primary", type: "submit", text: "Send" })),
+  h("div", { class: "compose" }, text, h("button", { class: "primary", type: "submit", text: t("Send") })),
 );
 
 const grow = () => {
@@ -200,9 +200,14 @@ async function say(words) {
 async function send() {
   const words = text.value;
   if (!words.trim()) return;
-  await say(words);
-  text.value = "";
+  text.value = ""; // at once: a second Enter must not send it again
   grow();
+  try {
+    await say(words);
+  } catch {
+    text.value ||= words;
+    grow();
+  }
 }
 
 const nameOf = (jid) => now.setup?.people.find((person) => person.jid === jid)?.name;
@@ -229,36 +234,36 @@ const groupPane = h(
 /* --- what is set up --- */
 
 const setup = h("div", { class: "stack" });
-const setupPane = pane("Team", setup);
+const setupPane = pane(t("Team"), setup);
 
 function integrationCard(one) {
   const url = h("input", {
     type: "url",
     value: one.webhook_url,
-    placeholder: "no address: nothing is sent",
-    "aria-label": "Webhook URL",
+    placeholder: t("no address: nothing is sent"),
+    "aria-label": t("Webhook URL"),
     onchange: () => act("set_integration", { uid: one.uid, webhook_url: url.value }),
   });
   return h(
     "div",
     { class: `card${one.enabled ? "" : " off"}` },
-    h("div", { class: "row spread" }, h("strong", { text: one.comment || "API/Webhook" }), h("span", { class: one.enabled ? "good tiny" : "bad tiny", text: one.enabled ? "on" : "switched off" })),
-    h("div", { class: "tiny soft", text: `in ${chatName(one.group)}` }),
-    h("div", { class: "tiny" }, "Key ", h("code", { class: "mono", text: one.key })),
-    h("label", { class: "tiny soft" }, "Webhook URL", url),
+    h("div", { class: "row spread" }, h("strong", { text: one.comment || "API/Webhook" }), h("span", { class: one.enabled ? "good tiny" : "bad tiny", text: t(one.enabled ? "on" : "switched off") })),
+    h("div", { class: "tiny soft", text: t("in {group}", { group: chatName(one.group) }) }),
+    h("div", { class: "tiny" }, t("Key "), h("code", { class: "mono", text: one.key })),
+    h("label", { class: "tiny soft" }, t("Webhook URL"), url),
     h(
       "div",
       { class: "row" },
       h("button", {
         type: "button",
         class: "small",
-        text: one.enabled ? "Switch off" : "Switch on",
+        text: t(one.enabled ? "Switch off" : "Switch on"),
         onclick: () => act("set_integration", { uid: one.uid, enabled: !one.enabled }),
       }),
       h("button", {
         type: "button",
         class: "small",
-        text: "Delete",
+        text: t("Delete"),
         onclick: () => act("delete_integration", { uid: one.uid }),
       }),
     ),
@@ -270,11 +275,11 @@ function drawSetup() {
   fill(
     setup,
     h("div", {}, h("strong", { text: team.name }), h("div", { class: "mono soft", text: team.uid })),
-    h("h3", { text: "Integrations" }),
+    h("h3", { text: t("Integrations") }),
     integrations.map(integrationCard),
-    integrations.length ? null : h("p", { class: "soft tiny", text: "None: posts with the old key are refused." }),
-    h("div", {}, h("button", { type: "button", class: "small", text: "New integration", onclick: () => act("add_integration", { chat: now.chat?.startsWith("g-") ? now.chat : "" }) })),
-    h("h3", { text: "People" }),
+    integrations.length ? null : h("p", { class: "soft tiny", text: t("None: posts with the old key are refused.") }),
+    h("div", {}, h("button", { type: "button", class: "small", text: t("New integration"), onclick: () => act("add_integration", { chat: now.chat?.startsWith("g-") ? now.chat : "" }) })),
+    h("h3", { text: t("People") }),
     h(
       "ul",
       { class: "list" },
@@ -287,26 +292,26 @@ function drawSetup() {
         ),
       ),
     ),
-    h("div", {}, h("button", { type: "button", class: "small", text: "Add a colleague", onclick: addPerson })),
-    h("h3", { text: "Logins under way" }),
-    sms.map((code) => h("div", { class: "card" }, h("div", { class: "tiny soft", text: `SMS to ${code.phone}, until ${clock(code.until)}` }), h("strong", { class: "code mono", text: code.code }))),
+    h("div", {}, h("button", { type: "button", class: "small", text: t("Add a colleague"), onclick: addPerson })),
+    h("h3", { text: t("Logins under way") }),
+    sms.map((code) => h("div", { class: "card" }, h("div", { class: "tiny soft", text: t("SMS to {phone}, until {time}", { phone: code.phone, time: clock(code.until) }) }), h("strong", { class: "code mono", text: code.code }))),
     qr.map((code) =>
       h(
         "div",
         { class: "card" },
-        h("div", { class: "tiny soft", text: `QR code, until ${clock(code.until)}` }),
-        h("img", { class: "qr", src: `_sandbox/qr/${encodeURIComponent(code.token)}.png`, alt: "QR code to log in with", loading: "lazy" }),
+        h("div", { class: "tiny soft", text: t("QR code, until {time}", { time: clock(code.until) }) }),
+        h("img", { class: "qr", src: `_sandbox/qr/${encodeURIComponent(code.token)}.png`, alt: t("QR code to log in with"), loading: "lazy" }),
         h("code", { class: "mono", text: code.token }),
       ),
     ),
-    sms.length + qr.length ? null : h("p", { class: "soft tiny", text: "None. A code asked for with sms-login, or a QR code, shows here." }),
-    invitations.length ? h("h3", { text: "Invitations" }) : null,
+    sms.length + qr.length ? null : h("p", { class: "soft tiny", text: t("None. A code asked for with sms-login, or a QR code, shows here.") }),
+    invitations.length ? h("h3", { text: t("Invitations") }) : null,
     invitations.map((one) => h("code", { class: "mono", text: one.token })),
   );
 }
 
 async function addPerson() {
-  const values = await ask({ title: "Add a colleague", fields: [{ name: "name", label: "Name", required: true }, { name: "phone", label: "Phone (made up if empty)" }], confirm: "Add" });
+  const values = await ask({ title: t("Add a colleague"), fields: [{ name: "name", label: t("Name"), required: true }, { name: "phone", label: t("Phone (made up if empty)") }], confirm: t("Add") });
   if (values) await act("add_person", values);
 }
 
@@ -321,22 +326,16 @@ function takeSetup(value) {
 
 /* --- all together --- */
 
-const switches = switchPanel();
-const hooks = hookLog();
-const side = h("section", {});
-append(side, [switches.element, hooks.element]);
-for (const part of [switches.element, hooks.element]) part.classList.add("part");
+const wrong = trouble();
 
 panes([
-  { id: "group", label: "Group", element: groupPane, kind: "wide" },
-  { id: "team", label: "Team", element: setupPane, kind: "narrow" },
-  { id: "side", label: "Sandbox", element: side, kind: "side" },
+  { id: "group", label: t("Group"), element: groupPane, kind: "wide" },
+  { id: "team", label: t("Team"), element: setupPane, kind: "narrow" },
 ]);
 
 live({
   event(kind, data) {
-    switches.event(kind, data);
-    hooks.event(kind, data);
+    wrong.event(kind, data);
     if (kind === "message") {
       const first = !now.chats.get(data.chat)?.size;
       put(data, true);
@@ -356,6 +355,6 @@ live({
     drawSetup();
     drawChat();
     drawTabs();
-    await Promise.all([switches.load(), hooks.load()]);
+    await wrong.load();
   },
 });

@@ -1,6 +1,6 @@
 -- An arq job stands for every lane with something in it. Armed means that the job of the lane's present generation is
 -- in the queue, whether due, asleep or (its score being the end of the lease) running. The generation makes the id
--- unique per drain (RELIABILITY A9).
+-- unique per drain (PITFALLS A9).
 
 -- A job for a lane that has none. Returns its generation.
 local function wake(dest, n, now)

@@ -7,7 +7,7 @@
 local P = KEYS[1]
 local call = redis.call
 
--- One clock for all processes: the store's (RELIABILITY A18).
+-- One clock for all processes: the store's (PITFALLS A18).
 local function now_ms()
   local t = call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 from sqlalchemy import select, update
 
+from relay.history.forgetting import forget
 from relay.history.schema import conversation
 from relay.web.api.operations import ByNumber, Call, Given, Operation, Reply, Shown, Version
 from relay.web.api.problems import Problem
@@ -106,6 +107,22 @@ async def change_contact(call: Call) -> Reply:
     return Reply(body=shown, version=shown.version)
 
 
+async def erase_contact(call: Call) -> Erased:
+    services, n = call.services, call.n
+    if await services.store.contact(n) is None:
+        raise Problem("not-found", f"There is no contact {n}.")
+    erased = await forget(
+        n,
+        store=services.store,
+        database=services.database,
+        media=services.media,
+        destinations=list(services.accounts.by_name),
+    )
+    # That it was done, and by whom; nothing of the person.
+    await services.people.audit.note(call.who.name, "contact erased", on=f"#{n}", address=call.address)
+    return Erased(number=n, erased=erased)
+
+
 OPERATIONS = (
     Operation(
         id="get_contact",
@@ -130,5 +147,15 @@ OPERATIONS = (
         answer=ContactCardShown,
         conditional=True,
         problems=("conflict",),
+    ),
+    Operation(
+        id="erase_contact",
+        method="DELETE",
+        path="/contacts/{n}",
+        summary="Forget a person everywhere",
+        tag=TAG,
+        handler=erase_contact,
+        parameters=ByNumber,
+        answer=Erased,
     ),
 )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 from typing import Any, Literal
 
-import orjson
 from pydantic import Field
 from sqlalchemy import delete, select, update
 
 from relay.history.queries import Filter, place
-from relay.history.schema import conversation, conversation_label, draft, label, read_position
+from relay.history.schema import conversation, conversation_label, label, read_position
 from relay.store.records import MessageRecord
 from relay.web.api.operations import ByNumber, Call, Given, Items, Operation, Page, Reply, Shown
 from relay.web.api.problems import Problem, one_invalid
+from relay.web.api.resources.drafts import Drafts, drafts_of
 from relay.web.api.resources.messages import known_contact
 from relay.web.api.resources.reading import Reading, version_of
 from relay.web.api.resources.shapes import ConversationShown, CustomField, MessageShown
@@ -54,13 +53,6 @@ class Counts(Shown):
     snoozed: int
     closed: int
     failed: int
-
-
-class Drafts(Shown):
-    """What the asking person has begun to write."""
-
-    answer: str
-    note: str
 
 
 class OneConversation(ConversationShown):
@@ -104,32 +96,6 @@ class ReadUpTo(Given):
     unread_from: str | None = Field(default=None, max_length=60, description="With null: the first unread message.")
 
 
-class DraftText(Given):
-    """What has been written so far; "" for nothing."""
-
-    text: str = Field(max_length=20_000)
-
-
-class ByMode(Given):
-    """The draft of an answer, or of a note."""
-
-    n: int = Field(ge=1, le=2**53 - 1)
-    mode: Mode
-
-
-class DraftShown(Shown):
-    """A draft of the asking person."""
-
-    text: str
-
-
-class Presence(Given):
-    """What one does in a conversation. Nothing of it is kept."""
-
-    conversation: int = Field(ge=1, le=2**53 - 1)
-    does: Literal["looking", "typing", "gone"]
-
-
 def reader(call: Call) -> str:
     """Whose read positions count."""
     return call.who.id if call.who.is_person else ""
@@ -171,7 +137,7 @@ async def get_conversation(call: Call) -> Reply:
     reading = Reading(call.services, reader(call))
     position = await reading.position()
     row = await _known(call, reading)
-    drafts = await _drafts(call) if call.who.is_person else None
+    drafts = await drafts_of(call) if call.who.is_person else None
     return Reply(body=OneConversation(**dict(row), drafts=drafts, position=position), version=row.version)
 
 
@@ -281,51 +247,6 @@ async def mark_read(call: Call) -> ConversationShown:
     return await _known(call, Reading(services, reader(call)))
 
 
-async def _drafts(call: Call) -> Drafts:
-    async with call.services.database.read() as connection:
-        query = select(draft).where(draft.c.user == call.who.id, draft.c.conversation == call.n)
-        found = {row.mode: row.text for row in (await connection.execute(query)).all()}
-    return Drafts(answer=found.get("answer", ""), note=found.get("note", ""))
-
-
-async def get_draft(call: Call) -> DraftShown:
-    path = call.path(ByMode)
-    return DraftShown(text=getattr(await _drafts(call), path.mode))
-
-
-async def put_draft(call: Call) -> None:
-    path, text = call.path(ByMode), call.body(DraftText).text
-    await known_contact(call, path.n)
-    key = {"user": call.who.id, "conversation": path.n, "mode": path.mode}
-    async with call.services.database.begin() as connection:
-        if text:
-            await upsert(connection, draft, key, {"text": text, "at": call.services.now_ms()})
-        else:
-            await connection.execute(_draft_of(call, path))
-
-
-async def delete_draft(call: Call) -> None:
-    async with call.services.database.begin() as connection:
-        await connection.execute(_draft_of(call, call.path(ByMode)))
-
-
-def _draft_of(call: Call, path: ByMode) -> Any:
-    return delete(draft).where(draft.c.user == call.who.id, draft.c.conversation == path.n, draft.c.mode == path.mode)
-
-
-async def say_presence(call: Call) -> None:
-    body = call.body(Presence)
-    card = await known_contact(call, body.conversation)
-    said = {
-        "channel": card.contact.channel,
-        "conversation": body.conversation,
-        "who": call.who.name,
-        "does": body.does,
-        "tag": secrets.token_hex(4),
-    }
-    await call.services.store.wire.call("PUBLISH", call.services.store.key("stage"), orjson.dumps(said))
-
-
 OPERATIONS = (
     Operation(
         id="list_conversations",
@@ -392,45 +313,5 @@ OPERATIONS = (
         body=ReadUpTo,
         answer=ConversationShown,
         problems=("conflict",),
-    ),
-    Operation(
-        id="get_draft",
-        method="GET",
-        path="/conversations/{n}/drafts/{mode}",
-        summary="What one has begun to write",
-        tag=TAG,
-        handler=get_draft,
-        parameters=ByMode,
-        answer=DraftShown,
-    ),
-    Operation(
-        id="put_draft",
-        method="PUT",
-        path="/conversations/{n}/drafts/{mode}",
-        summary="Keep what one has begun to write",
-        tag=TAG,
-        handler=put_draft,
-        parameters=ByMode,
-        body=DraftText,
-        problems=("conflict",),
-    ),
-    Operation(
-        id="delete_draft",
-        method="DELETE",
-        path="/conversations/{n}/drafts/{mode}",
-        summary="Do without it",
-        tag=TAG,
-        handler=delete_draft,
-        parameters=ByMode,
-    ),
-    Operation(
-        id="say_presence",
-        method="POST",
-        path="/stage",
-        summary="Say that one looks at a conversation, or writes in it",
-        tag=TAG,
-        handler=say_presence,
-        body=Presence,
-        refreshes=False,
     ),
 )

@@ -69,6 +69,8 @@ async def read_event(services: Services, entry: FeedEntry) -> Event:
             channel = row.channel
             data["conversation"] = row.model_dump(mode="json", exclude={"unread"})
         data["number"] = entry.number
+        if entry.kind == "conversation" and entry.what:
+            data["by"] = entry.what  # whose read position it is
         if message := await _message(services, entry, channel):
             data["message"] = message
     elif entry.kind in ("destination", "lists", "erased"):

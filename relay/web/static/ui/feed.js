@@ -14,7 +14,7 @@ const SILENT_MS = 40_000;
  * @param {{
  *   name: string,
  *   url: (after: string) => string,
- *   pollUrl?: (after: string) => string,
+ *   pollUrl?: (after: string, wait: number) => string,
  *   after?: string,
  *   change: (data: any) => void,
  *   other?: (happening: Happening) => void,
@@ -68,13 +68,13 @@ export function openFeed({ name, url, pollUrl, after = "", change, other = () =>
   async function mend(upTo = "") {
     if (!pollUrl) return anew();
     for (let round = 0; round < 50; round += 1) {
-      const response = await fetch(pollUrl(position), { cache: "no-store" });
+      const response = await fetch(pollUrl(position, 0), { cache: "no-store" });
       if (!response.ok) return anew();
       const { items = [], next, resync: lost } = await response.json();
       if (lost) return anew();
       for (const item of items) {
         if (item.id && !isAfter(item.id, position)) continue;
-        if (item.name === "change" || item.event === "change") change(item.data);
+        if (item.name === "change") change(item.data);
         if (item.id) position = item.id;
       }
       if (next && isAfter(next, position)) position = next;

@@ -16,7 +16,7 @@ const LONGEST_MS = 30_000;
  * Open a stream. It remembers the position of the last event that had one.
  * @param {{
  *   url: (after: string) => string,
- *   pollUrl?: (after: string) => string,
+ *   pollUrl?: (after: string, wait: number) => string,
  *   after?: string,
  *   event: (happening: Happening) => void,
  *   state?: (state: StreamState) => void,
@@ -68,13 +68,13 @@ export function openStream({ url, pollUrl, after = "", event, state = () => {}, 
 
   async function poll() {
     current = new AbortController();
-    const response = await fetch(/** @type {any} */ (pollUrl)(position), { signal: current.signal, cache: "no-store" });
+    const response = await fetch(/** @type {any} */ (pollUrl)(position, 20), { signal: current.signal, cache: "no-store" });
     if (response.status === 401 && expired) return void (await expired());
     if (!response.ok) throw new Refused(Number(response.headers.get("Retry-After")));
     const { items, next, resync } = await response.json();
     state("live");
     failures = 0;
-    if (resync) take({ name: "resync", id: next ?? "", data: { why: resync } });
+    if (resync) take({ name: "resync", id: next, data: { why: resync } });
     for (const item of items ?? []) take(item);
     if (next) position = next;
   }

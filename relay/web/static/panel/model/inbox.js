@@ -78,6 +78,7 @@ export async function more() {
 /** Remember a row unless what is known is newer. @param {Row} row @returns {boolean} whether it changed anything */
 function learn(row) {
   const had = known.get(row.number);
+  if (row.unread < 0) row.unread = had?.peek().unread ?? 0;
   if (!had) {
     known.set(row.number, signal(row));
     version.value += 1;
@@ -88,9 +89,20 @@ function learn(row) {
   return true;
 }
 
-/** A row as it is now. @param {any} raw @returns {Row} */
-export function takeRow(raw) {
+/**
+ * A row as it is now.
+ * @param {any} raw
+ * @param {any} [message] what has just been said in it, if anything
+ * @returns {Row}
+ */
+export function takeRow(raw, message) {
   const row = asRow(raw);
+  const had = rowOf(row.number);
+  if (row.unread < 0 && message && (message.kind === "message" || message.kind === "comment")) {
+    if (had && message.at > had.last.at) row.unread = had.unread + 1;
+    // There may be more of them than this one: what is not in this page's memory is asked for.
+    if (!had) fetchRow(row.number).catch(() => {});
+  }
   if (learn(row)) {
     place(row.number);
     refreshCounts();

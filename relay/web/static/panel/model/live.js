@@ -4,8 +4,9 @@ import { ROOT, ask, query, session } from "../../ui/api.js";
 import { openFeed } from "../../ui/feed.js";
 import { selected } from "./address.js";
 import { conversation, conversations } from "./conversations.js";
-import { refreshCounts, reload, takeRow } from "./inbox.js";
+import { fetchRow, refreshCounts, reload, takeRow } from "./inbox.js";
 import { arrived } from "./notify.js";
+import { me, readPeople } from "./people.js";
 import { staged } from "./presence.js";
 
 /** @type {import("../../ui/lib.js").Signal<import("../../ui/stream.js").StreamState>} */
@@ -34,13 +35,15 @@ function change(data) {
 }
 
 /** @param {any} data */
-function apply({ k, conversation: raw, message }) {
-  const row = raw ? takeRow(raw) : null;
+function apply({ k, conversation: raw, message, by }) {
+  const row = raw ? takeRow(raw, message) : null;
   const number = raw?.number ?? message?.conversation;
   if (message && number) {
     conversation(number).take(message);
     if (row) arrived(row, message);
   }
+  if (by && by === me.value.id) fetchRow(number).catch(() => {}); // read here in another tab, or in another browser
+  if (k === "lists") readPeople();
   if (k === "erased" && number) refreshCounts();
   if (k === "connection" || k === "destination") readTroubles();
 }
@@ -71,7 +74,7 @@ export function goLive(position) {
     name: "relay-feed",
     after: position,
     url: (after) => `${ROOT}/events${query({ after })}`,
-    pollUrl: (after) => `${ROOT}/events.json${query({ after })}`,
+    pollUrl: (after, wait) => `${ROOT}/events.json${query({ after, wait })}`,
     change,
     resync,
     expired: () => session.expired(),

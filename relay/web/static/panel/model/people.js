@@ -2,9 +2,9 @@
 import { signal } from "../../ui/lib.js";
 import { ask } from "../../ui/api.js";
 
-/** @typedef {{name: string, role: string, demo?: boolean}} Person */
+/** @typedef {{id: string, name: string, role: string, demo?: boolean}} Person */
 
-export const me = signal(/** @type {Person} */ ({ name: "", role: "operator" }));
+export const me = signal(/** @type {Person} */ ({ id: "", name: "", role: "operator" }));
 export const users = signal(/** @type {{name: string, role: string}[]} */ ([]));
 export const labels = signal(/** @type {{name: string}[]} */ ([]));
 

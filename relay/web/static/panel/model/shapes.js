@@ -3,6 +3,7 @@
  *
  * @typedef {{id: string, url: string, big: string, name: string, mime: string, size: number, width: number, height: number, message?: string}} File_
  * @typedef {{id: string, at: string, kind: string, text: string, author: string, desk: string, files: number}} Last
+ * `unread` is -1 where it is not said: the feed tells everybody the same, and what is unread is each person's own.
  * @typedef {{
  *   number: number, channel: string, kind: string, name: string, username: string, avatar: string, last: Last, unread: number,
  *   waiting_since: string, state: "open"|"snoozed"|"closed", snoozed_until: string, assignee: string, labels: string[], failed: number,
@@ -29,7 +30,7 @@ export function row(raw) {
       id: last.id ?? "", at: last.at ?? raw.last_at ?? raw.first_seen ?? "", kind: last.kind ?? "message", text: last.text ?? "",
       author: last.author ?? "", desk: last.desk ?? "", files: typeof last.files === "number" ? last.files : (last.attachments ?? []).length,
     },
-    unread: raw.unread ?? 0,
+    unread: raw.unread ?? -1,
     waiting_since: raw.waiting_since ?? "",
     state: raw.state ?? "open",
     snoozed_until: raw.snoozed_until ?? "",

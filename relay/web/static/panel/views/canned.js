@@ -24,7 +24,7 @@ export function cannedQuery(text, at) {
 /** With the words for this conversation. @param {string} text @param {import("../model/shapes.js").Row} row */
 export function fillIn(text, row) {
   /** @type {Record<string, string>} */
-  const facts = { name: row.name.startsWith("#") ? "" : row.name, first_name: row.name.split(/\s/)[0], username: row.username, number: String(row.number), me: me.value.name };
+  const facts = { name: row.name.startsWith("#") ? "" : row.name, username: row.username, number: String(row.number), operator: me.value.name, channel: row.channel };
   return text.replace(/\{(\w+)\}/g, (whole, name) => facts[name] ?? whole);
 }
 

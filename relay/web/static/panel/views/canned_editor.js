@@ -5,7 +5,7 @@ import { Icon, IconButton } from "../../ui/icons.js";
 import { explain } from "../model/actions.js";
 import { canned, readCanned } from "./canned.js";
 
-const KNOWN = ["name", "first_name", "username", "number", "me"];
+const KNOWN = ["name", "username", "number", "operator", "channel"];
 
 /** Canned answers, changed where they are listed. */
 export function CannedEditor() {

@@ -84,7 +84,7 @@ function Banners({ row }) {
     ${row.labels.length > 0 && html`<div class="label-line">${row.labels.map((l) => html`<span key=${l} class="label" dir="auto">${l}<button type="button" aria-label=${t("label.remove", { name: l })} onClick=${() => label(row.number, row.labels.filter((x) => x !== l))}><${Icon} name="x" /></button></span>`)}</div>`}
     ${row.state === "closed" && html`<div class="banner">${row.closed_by ? t("banner.closed.by", { name: row.closed_by }) : t("banner.closed")}</div>`}
     ${row.state === "snoozed" && html`<div class="banner">${row.snoozed_until ? t("banner.snoozed", { time: `${dayLabel(row.snoozed_until, now.value)}, ${clock(row.snoozed_until)}` }) : t("tab.snoozed")}</div>`}
-    ${(trouble || row.held) && html`<div class="banner warn" role="status"><${Icon} name="triangle-alert" /><span>${t("banner.trouble", { name: row.channel, words: trouble?.words ?? "" })}${row.held ? ` ${t("banner.held", { count: row.held.count, time: clock(row.held.since) })}` : ""}</span></div>`}
+    ${(trouble || row.held) && html`<div class="banner warn" role="status"><${Icon} name="triangle-alert" /><span>${t("banner.trouble", { name: row.channel, words: trouble?.said ?? trouble?.words ?? "" })}${row.held ? ` ${t("banner.held", { count: row.held.count, time: clock(row.held.since) })}` : ""}</span></div>`}
     ${row.failed > 0 && html`<div class="banner bad" role="status"><${Icon} name="triangle-alert" />${t("banner.failed", { count: row.failed })}
       <button type="button" class="link" onClick=${() => document.querySelector(".bubble.failed")?.scrollIntoView({ block: "center" })}>${t("banner.show")}</button></div>`}
   </div>`;

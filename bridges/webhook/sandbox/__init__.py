@@ -1,0 +1,1 @@
+"""A system of yours, played: receives signed events, and sends them."""
