@@ -132,7 +132,10 @@ class Archiver:
         return position
 
     async def rebuild(self, epoch: str = "", position: str = "") -> int:
-        """Write everything that the store has. Returns the number of messages."""
+        """Write everything that the store has. Returns the number of messages. Without a position it is the feed's end
+        as of now: what comes in meanwhile is read from the feed afterwards."""
+        epoch = epoch or await self.store.feed.epoch()
+        position = position or (await self.store.feed.bounds())[1]
         count, offset = 0, 0
         while numbers := await self.store.recent(200, offset):
             offset += len(numbers)
@@ -143,9 +146,7 @@ class Archiver:
                     await self._put(part, {number}, "", "")
                     count += len(part)
         async with self.database.begin() as connection:
-            await self._move(
-                connection, epoch or await self.store.feed.epoch(), position or (await self.store.feed.bounds())[1]
-            )
+            await self._move(connection, epoch, position)
         return count
 
     async def _put(self, ids: Sequence[str], numbers: Iterable[int], epoch: str, position: str) -> None:

@@ -25,6 +25,7 @@ from relay.contract.model import AccountWarning, Attachment, Outcome
 from relay.history.archived import ArchivedPosition
 from relay.history.archiver import Archiver
 from relay.history.database import Database, HistoryUnavailable, address
+from relay.history.pruning import keep_pruning
 from relay.inbound.bodies import Spool
 from relay.inbound.contact_lookup import ContactLookup
 from relay.inbound.desk_commands import DeskCommands
@@ -340,6 +341,7 @@ class Service:
         archiver = self.archiver
         self.readiness.history_problem = lambda: archiver.problem
         self.background.keep("archiver", archiver.run)
+        self.background.keep("pruning", partial(keep_pruning, self.store, self.database, self.config.history.keep))
         self.background.keep("feed", self.feed.run)
         with contextlib.suppress(HistoryUnavailable):
             if not needs_no_login(self.config) and (secret := await people.setup_link()):
