@@ -26,6 +26,7 @@ COMMANDS = {
     "resume": _IN + "resume",
     "retry": _IN + "retry",
     "dead": _IN + "dead",
+    "history": _IN + "history",
     "user": _IN + "users",
     "token": _IN + "tokens",
     "healthy": _IN + "healthy",

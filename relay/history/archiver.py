@@ -54,9 +54,13 @@ class Archiver:
         self._trimmed = 0.0
 
     async def run(self) -> None:
-        """For ever. Survives store and database."""
+        """For ever. Survives store and database, also a database that cannot be opened yet."""
+        opened = self.database.opened
         while True:
             try:
+                if not opened:
+                    await self.database.connect()
+                    opened = True
                 if not await self.store.try_lease(LEASE, self.holder, LEASE_S):
                     self.problem = ""
                     await asyncio.sleep(LEASE_S / 3)
@@ -128,7 +132,10 @@ class Archiver:
         return position
 
     async def rebuild(self, epoch: str = "", position: str = "") -> int:
-        """Write everything that the store has. Returns the number of messages."""
+        """Write everything that the store has. Returns the number of messages. Without a position it is the feed's end
+        as of now: what comes in meanwhile is read from the feed afterwards."""
+        epoch = epoch or await self.store.feed.epoch()
+        position = position or (await self.store.feed.bounds())[1]
         count, offset = 0, 0
         while numbers := await self.store.recent(200, offset):
             offset += len(numbers)
@@ -139,9 +146,7 @@ class Archiver:
                     await self._put(part, {number}, "", "")
                     count += len(part)
         async with self.database.begin() as connection:
-            await self._move(
-                connection, epoch or await self.store.feed.epoch(), position or (await self.store.feed.bounds())[1]
-            )
+            await self._move(connection, epoch, position)
         return count
 
     async def _put(self, ids: Sequence[str], numbers: Iterable[int], epoch: str, position: str) -> None:
@@ -166,11 +171,16 @@ class Archiver:
             return []
         query = select(message.c.id).where(message.c.id.in_([m.id for m in kept]))
         had = set((await connection.execute(query)).scalars())
-        new = [m for m in kept if m.id not in had]
+        new = sorted((m for m in kept if m.id not in had), key=lambda m: (m.at_ms, m.id))
         if new:
-            values = [rows.message_row(m, cards[m.number].contact.channel) for m in new]
+            used = select(message.c.row).where(message.c.at.in_({m.at_ms for m in new}))
+            places = rows.places([m.at_ms for m in new], set((await connection.execute(used)).scalars()))
+            values = [
+                {"row": place, **rows.message_row(m, cards[m.number].contact.channel)}
+                for m, place in zip(new, places, strict=True)
+            ]
             await self.database.upsert(connection, message, values, keys=("id",))
-        return sorted(new, key=lambda m: (m.at_ms, m.id))
+        return new
 
     async def _deliveries(self, connection: AsyncConnection, kept: Sequence[MessageRecord]) -> None:
         values = [rows.delivery_row(d, m) for m in kept for d in m.records]

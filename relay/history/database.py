@@ -47,6 +47,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
+        self.opened = False  # its tables are there, and of this version
         self._writing = asyncio.Lock()
         self._writer: AsyncEngine
         self._readers: AsyncEngine
@@ -70,6 +71,7 @@ class Database:
             async with self._writing, self._writer.connect() as connection:
                 await connection.run_sync(migrations.upgrade)
                 await connection.commit()
+            self.opened = True
         except migrations.NewerDatabase as e:
             raise HistoryUnavailable(str(e)) from None
         except (DBAPIError, InterfaceError, OSError, PoolTimeout) as e:
@@ -88,6 +90,7 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """Write: one transaction, committed at the end, rolled back on an error."""
+        self._must_be_open()
         try:
             if self.is_sqlite:
                 async with self._writing, self._writer.begin() as connection:
@@ -101,11 +104,16 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Read; what is seen does not change while it is open."""
+        self._must_be_open()
         try:
             async with self._readers.connect() as connection:
                 yield connection
         except (OperationalError, InterfaceError, OSError, PoolTimeout) as e:
             raise HistoryUnavailable(f"The history cannot be read: {_why(e)}") from e
+
+    def _must_be_open(self) -> None:
+        if not self.opened:
+            raise HistoryUnavailable("The history is not open yet; see the log, it is tried again.")
 
     async def upsert(
         self,

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import Row, Select, and_, func, or_, select, text, true, tuple_
+from sqlalchemy import Row, Select, TableClause, and_, case, column, func, or_, select, text, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from relay.contract.model import Kind, State
 from relay.history import words
 from relay.history.database import Database
+from relay.history.rows import PER_MS
 from relay.history.schema import (
+    PARTS,
     STATES,
     archive_position,
     conversation,
@@ -29,6 +31,7 @@ ListState = Literal["open", "waiting", "snoozed", "closed", "failed"]
 _CUSTOMER = ("message", "comment")
 UNREAD_MAX = 1_000  # nobody reads a larger number
 _c = conversation.c
+_words = TableClause("message_words", column("rowid"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,19 +99,30 @@ class Queries:
         now_ms: int,
     ) -> list[ConversationRow]:
         """One page of the list. `after`: the `place` of the last row of the page before."""
-        query = select(conversation).where(_matches(asked, now_ms)).limit(limit)
+        query = select(conversation).where(_matches(asked, now_ms))
+        parts = []
         if order == "waiting":
             # Whoever does not wait comes last, in the order of their numbers.
-            since = func.coalesce(_c.waiting_since, NOBODY_WAITS)
-            query = query.order_by(since, _c.number)
-            if after is not None:
-                query = query.where(tuple_(since, _c.number) > tuple_(*after))
+            if after is None or after[0] < NOBODY_WAITS:
+                waiting = query.where(_c.waiting_since.is_not(None)).order_by(_c.waiting_since, _c.number)
+                if after is not None:
+                    waiting = waiting.where(tuple_(_c.waiting_since, _c.number) > tuple_(*after))
+                parts.append(waiting)
+            rest = query.where(_c.waiting_since.is_(None)).order_by(_c.number)
+            if after is not None and after[0] == NOBODY_WAITS:
+                rest = rest.where(_c.number > after[1])
+            if asked.state != "waiting":
+                parts.append(rest)
         else:
             query = query.order_by(_c.last_at.desc(), _c.number.desc())
             if after is not None:
                 query = query.where(tuple_(_c.last_at, _c.number) < tuple_(*after))
+            parts.append(query)
+        rows: list[Row[Any]] = []
         async with self.database.read() as connection:
-            rows = (await connection.execute(query)).all()
+            for part in parts:
+                if len(rows) < limit:
+                    rows += (await connection.execute(part.limit(limit - len(rows)))).all()
             return await _with_rest(connection, rows, reader)
 
     async def conversation(self, number: int, reader: str) -> ConversationRow | None:
@@ -122,7 +136,7 @@ class Queries:
         """How many stand in each tab."""
 
         def many(asked: Filter) -> Any:
-            return select(func.count()).select_from(conversation).where(_matches(asked, now_ms)).scalar_subquery()
+            return func.coalesce(func.sum(case((_matches(asked, now_ms), 1), else_=0)), 0)
 
         columns = {
             "mine": Filter(channels=channels, state="open", assignee=me),
@@ -130,7 +144,8 @@ class Queries:
             **{s: Filter(channels=channels, state=s) for s in ("waiting", "open", "snoozed", "closed", "failed")},
         }
         async with self.database.read() as connection:
-            row = (await connection.execute(select(*[many(f).label(name) for name, f in columns.items()]))).one()
+            seen = select(*[many(f).label(name) for name, f in columns.items()]).where(_c.channel.in_(list(channels)))
+            row = (await connection.execute(seen)).one()
         return {name: int(getattr(row, name)) for name in columns}
 
     # --- messages ----------------------------------------------------------------------------------------------------
@@ -198,18 +213,22 @@ class Queries:
             return []
         m = message.c
         if self.database.is_sqlite:
-            inside = text("SELECT rowid FROM message_words WHERE message_words MATCH :built").bindparams(built=built)
-            wanted: Any = m.row.in_(inside)
+            # The index walks its hits from the newest on, and stops when there are enough.
+            found = select(message).select_from(_words.join(message, m.row == _words.c.rowid))
+            found = found.where(text("message_words MATCH :built").bindparams(built=built))
+            place: Any = _words.c.rowid
         else:
-            wanted = text("tsv @@ to_tsquery('simple', :built)").bindparams(built=built)
-        found = select(message).where(wanted, m.channel.in_(channels))
+            found = select(message).where(text("tsv @@ to_tsquery('simple', :built)").bindparams(built=built))
+            place = m.row
+        found = found.where(m.channel.in_(channels))
         if channel is not None:
             found = found.where(m.channel == channel)
         if number is not None:
             found = found.where(m.conversation == number)
         if after is not None:
-            found = found.where(tuple_(m.at, m.id) < tuple_(*after))
-        found = found.order_by(m.at.desc(), m.id.desc()).limit(limit)
+            last = select(m.row).where(m.id == after[1]).scalar_subquery()
+            found = found.where(place < func.coalesce(last, after[0] * PER_MS))
+        found = found.order_by(place.desc()).limit(limit)
         async with self.database.read() as connection:
             rows = (await connection.execute(found)).all()
             records = await _records(connection, rows)
@@ -251,18 +270,17 @@ def place(row: ConversationRow, order: str) -> tuple[int, int]:
 
 
 def _matches(asked: Filter, now_ms: int) -> Any:
-    closed = _c.closed_at > _c.last_at
-    snoozed = func.coalesce(_c.snoozed_until, 0) > now_ms
-    is_open = and_(~closed, ~snoozed)
+    snoozed = _c.snoozed_until > now_ms
+    is_open = and_(PARTS["open"], or_(_c.snoozed_until.is_(None), _c.snoozed_until <= now_ms))
     state = {
         None: true(),
         "open": is_open,
         "waiting": and_(is_open, _c.waiting_since.is_not(None)),
-        "snoozed": and_(~closed, snoozed),
-        "closed": closed,
-        "failed": _c.failed > 0,
+        "snoozed": and_(PARTS["open"], PARTS["snoozed"], snoozed),
+        "closed": PARTS["closed"],
+        "failed": PARTS["failed"],
     }[asked.state]
-    parts = [_c.channel.in_(list(asked.channels)), state]
+    parts: list[Any] = [_c.channel.in_(list(asked.channels)), state]
     if asked.assignee is not None:
         parts.append(_c.assignee == asked.assignee if asked.assignee else _c.assignee.is_(None))
     if asked.channel is not None:
@@ -325,17 +343,20 @@ async def _unread(connection: AsyncConnection, numbers: Sequence[int], reader: s
         read_position.c.user == reader, read_position.c.conversation.in_(numbers)
     )
     read = positions.subquery()
-    query = (
-        select(message.c.conversation, func.count())
-        .select_from(message.outerjoin(read, read.c.conversation == message.c.conversation))
-        .where(
-            message.c.conversation.in_(numbers),
-            message.c.kind.in_(_CUSTOMER),
-            message.c.at > func.coalesce(read.c.at, 0),
-        )
-        .group_by(message.c.conversation)
+    # Counted up to a limit: whoever has never looked at a long conversation would have all of it counted each time.
+    some = select(message.c.row).where(
+        message.c.conversation == _c.number,
+        message.c.kind.in_(_CUSTOMER),
+        message.c.at > func.coalesce(read.c.at, 0),
     )
-    return {int(n): min(int(count), UNREAD_MAX) for n, count in (await connection.execute(query)).all()}
+    limited = some.limit(UNREAD_MAX).correlate(conversation, read).subquery()
+    counted = select(func.count()).select_from(limited).scalar_subquery()
+    query = (
+        select(_c.number, counted)
+        .select_from(conversation.outerjoin(read, read.c.conversation == _c.number))
+        .where(_c.number.in_(numbers))
+    )
+    return {int(n): int(count) for n, count in (await connection.execute(query)).all()}
 
 
 async def _place_of(connection: AsyncConnection, number: int, named: str) -> tuple[int, str] | None:

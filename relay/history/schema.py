@@ -23,17 +23,26 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
 _ROW = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts only an INTEGER up by itself
+
+PARTS = {
+    "failed": text("failed > 0"),
+    "closed": text("closed_at > last_at"),
+    "open": text("closed_at <= last_at"),
+    "snoozed": text("snoozed_until IS NOT NULL"),
+}
+"""What lists ask for often, as the conditions of partial indexes; a query must hold the very same words."""
 
 # --- written by the archiver ------------------------------------------------------------------------------------------
 
 message = Table(
     "message",
     metadata,
-    Column("row", _ROW, primary_key=True, autoincrement=True),
+    Column("row", _ROW, primary_key=True, autoincrement=False),  # made of its time, see rows.places
     Column("id", String(64), nullable=False, unique=True),
     Column("conversation", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
@@ -96,7 +105,12 @@ conversation = Table(
     Column("version", Integer, nullable=False, server_default="1"),
     Index("conversation_last", "last_at", "number"),
     Index("conversation_waiting", "waiting_since", "number"),
-    Index("conversation_failed", "failed"),
+    # A list of few among many, newest first: without these all conversations would be looked through for them.
+    Index("conversation_assignee", "assignee", "last_at", "number"),
+    *(
+        Index(f"conversation_{name}", "last_at", "number", sqlite_where=which, postgresql_where=which)
+        for name, which in PARTS.items()
+    ),
 )
 turn = Table(
     "turn",

@@ -32,6 +32,7 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text.replace("\0", " ")).casefold().replace("ё", "е")
 
 
+@lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """The stem of one folded word. What holds a digit stays whole: it is an order's number, not a word."""
     if any(c.isdigit() for c in word):

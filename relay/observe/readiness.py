@@ -67,6 +67,7 @@ class Readiness:
         self.name = name
         self.background = background
         self.started = False
+        self.history_problem: Callable[[], str] = lambda: ""
         self._store_problem = "not asked yet"
         self._probed_at = 0.0
         self._stuck: list[str] = []
@@ -96,6 +97,11 @@ class Readiness:
         found += [f"Messages for {d} are overdue and no worker is sending them." for d in self._stuck]
         found += self.background()
         return found
+
+    def warnings(self) -> list[str]:
+        """What people should know although messages go on flowing."""
+        problem = self.history_problem()
+        return [f"The history is behind: {problem}"] if problem else []
 
     async def watch(self) -> None:
         """For ever: probe, and say in the log when readiness changes."""

@@ -24,7 +24,8 @@ from relay.contract.errors import RelayError, StoreUnavailable
 from relay.contract.model import AccountWarning, Attachment, Outcome
 from relay.history.archived import ArchivedPosition
 from relay.history.archiver import Archiver
-from relay.history.database import Database, address
+from relay.history.database import Database, HistoryUnavailable, address
+from relay.history.pruning import keep_pruning
 from relay.inbound.bodies import Spool
 from relay.inbound.contact_lookup import ContactLookup
 from relay.inbound.desk_commands import DeskCommands
@@ -311,7 +312,11 @@ class Service:
             return ()  # nothing is kept, so there are no users either
         self.database = Database(address(self.config.history.store, self.config.data_dir))
         self._stack.push_async_callback(self.database.close)
-        await self.database.connect()
+        try:
+            await self.database.connect()
+        except HistoryUnavailable as e:
+            # Messages do not need it. The archiver goes on trying, and pages say so meanwhile.
+            log.error("%s", e)
         people = People(self.database, self.store, self.keys)
         made = behind_login(
             self.config,
@@ -333,10 +338,14 @@ class Service:
         self._stack.push_async_callback(self.archived.stop)
         await self.archived.start()
         self.archiver = Archiver(self.store, self.database, holder=self.name)
-        self.background.keep("archiver", self.archiver.run)
+        archiver = self.archiver
+        self.readiness.history_problem = lambda: archiver.problem
+        self.background.keep("archiver", archiver.run)
+        self.background.keep("pruning", partial(keep_pruning, self.store, self.database, self.config.history.keep))
         self.background.keep("feed", self.feed.run)
-        if not needs_no_login(self.config) and (secret := await people.setup_link()):
-            self.setup_address = f"{self.config.public_url or self.address}/setup/{secret}"
+        with contextlib.suppress(HistoryUnavailable):
+            if not needs_no_login(self.config) and (secret := await people.setup_link()):
+                self.setup_address = f"{self.config.public_url or self.address}/setup/{secret}"
         return [*made.routes, *page_routes(self.accounts, self.sandboxes, self.texts, assets(), made.gate)]
 
     async def _doctor(self) -> dict[str, list[Check]]:

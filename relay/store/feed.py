@@ -6,6 +6,7 @@ that pages and scripts resume from.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,13 @@ def order(position: str) -> tuple[int, int]:
     return int(ms), int(seq or 0)
 
 
+def _end_if_cancelled() -> None:
+    """redis-py may lose the cancellation of a task that waits in it; whoever loops over its reads would never end."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 class Feed:
     """Reads and trims the feed. Every method raises StoreUnavailable when the store is away."""
 
@@ -50,9 +58,11 @@ class Feed:
 
     async def read(self, after: str, count: int, block_ms: int = 0) -> list[FeedEntry]:
         """Entries after a position, oldest first; waits up to `block_ms` for the first (0: does not wait)."""
+        _end_if_cancelled()
         try:
             found = await self._store.redis.xread({self._key: after}, count=count, block=block_ms or None)
         except (RedisError, OSError, TimeoutError) as e:
+            _end_if_cancelled()
             raise StoreUnavailable(f"The store did not answer: {e or type(e).__name__}") from e
         return [_entry(eid, fields) for _, rows in found or () for eid, fields in rows]
 

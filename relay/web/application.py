@@ -37,7 +37,8 @@ def application(
 
     async def readyz(_: web.Request) -> web.Response:
         problems = readiness.problems()
-        return web.json_response({"ok": not problems, "problems": problems}, status=503 if problems else 200)
+        found = {"ok": not problems, "problems": problems, "warnings": readiness.warnings()}
+        return web.json_response(found, status=503 if problems else 200)
 
     async def figures(request: web.Request) -> web.Response:
         if metrics_token is not None:

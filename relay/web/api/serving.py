@@ -14,6 +14,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as DatabaseTimeout
 
 from relay.contract.errors import RelayError, StoreUnavailable
+from relay.history.database import HistoryUnavailable
 from relay.people.rights import RIGHTS
 from relay.people.who import Who
 from relay.web.api.idempotency import HEADER, Answered, Idempotency
@@ -79,6 +80,8 @@ class Api:
         except (InterfaceError, OperationalError, DatabaseTimeout) as e:
             log.warning("%s: the history did not answer: %s", request_id, e.__class__.__name__)
             response = _away("The history does not answer at the moment.").response(request_id)
+        except HistoryUnavailable as e:
+            response = _away(str(e)).response(request_id)
         except RelayError as e:
             response = Problem("conflict", str(e)).response(request_id)
         except web.HTTPException as e:

@@ -33,9 +33,7 @@ class Listener:
             self.must_prove = True
             self._wake()
             return
-        if event.channel and not self.may_see(event.channel):
-            # The position goes on all the same, or a gap would be seen where there is none.
-            event = Event("change", {"prev": event.data.get("prev", ""), "k": "hidden"}, event.id)
+        event = self.seen(event)
         self._queue.append(event)
         self._bytes += len(event.raw) or 100
         if len(self._queue) > EVENTS_MAX or self._bytes > BYTES_MAX:
@@ -43,6 +41,13 @@ class Listener:
             self._queue.append(RESYNC)
             self._bytes = 100
         self._wake()
+
+    def seen(self, event: Event) -> Event:
+        """What this listener may be told of an event. Its position goes on in any case, or a gap would be seen where
+        there is none."""
+        if event.channel and not self.may_see(event.channel):
+            return Event("change", {"prev": event.data.get("prev", ""), "k": "hidden"}, event.id)
+        return event
 
     def close(self, why: str) -> None:
         """End it after what is queued."""

@@ -145,7 +145,7 @@ class FeedReader:
             wanted = max(wanted, order(older[-1].id)) if older else wanted
         # No pause from here on: what is not in the ring yet will be put into the listener's queue.
         self._listeners.add(listener)
-        return older + [e for e in self._ring if order(e.id) > wanted]
+        return [listener.seen(e) for e in older] + [listener.seen(e) for e in self._ring if order(e.id) > wanted]
 
     def leave(self, listener: Listener) -> None:
         self._listeners.discard(listener)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from sqlalchemy import func, select
 from relay.contract.model import Report, ReportStatus
 from relay.history import archiver as archiving
 from relay.history.archiver import Archiver
-from relay.history.database import HistoryUnavailable
+from relay.history.database import Database, HistoryUnavailable, address
 from relay.history.schema import archive_position, delivery, figure, message, turn
+from relay.store.store import Store
 from tests.unit.history.world import World
 
 
@@ -176,3 +178,33 @@ async def test_texts_with_zeros_and_broken_letters_are_kept(world: World):
     await world.archive()
     (row,) = await world.all(select(message))
     assert row.text == "with  zero and \\ud800"
+
+
+async def test_h_slow_a_database_that_cannot_be_opened_is_opened_later(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(archiving, "PAUSE_S", 0.02)
+    folder = tmp_path / "later"
+    database = Database(address("sqlite", folder))
+    with pytest.raises(HistoryUnavailable, match="cannot be opened"):
+        await database.connect()
+    with pytest.raises(HistoryUnavailable, match="not open yet"):
+        async with database.read():
+            pass
+    world = World(store, database)
+    task = asyncio.create_task(world.archiver.run())
+    try:
+        await world.customer("anna", "accepted all the same")
+        await asyncio.sleep(0.1)
+        assert "cannot be opened" in world.archiver.problem
+        folder.mkdir()
+        for _ in range(250):
+            await asyncio.sleep(0.02)
+            if database.opened and await world.all(select(message)) and not world.archiver.problem:
+                break
+        assert len(await world.all(select(message))) == 1
+        assert world.archiver.problem == ""
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        await database.close()

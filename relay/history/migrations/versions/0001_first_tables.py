@@ -70,7 +70,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number"),
     )
     with op.batch_alter_table("conversation", schema=None) as batch_op:
-        batch_op.create_index("conversation_failed", ["failed"], unique=False)
+        batch_op.create_index("conversation_assignee", ["assignee", "last_at", "number"], unique=False)
+        for name, condition in _PARTS.items():
+            which = sa.text(condition)
+            batch_op.create_index(
+                f"conversation_{name}", ["last_at", "number"], sqlite_where=which, postgresql_where=which
+            )
         batch_op.create_index("conversation_last", ["last_at", "number"], unique=False)
         batch_op.create_index("conversation_waiting", ["waiting_since", "number"], unique=False)
 
@@ -130,7 +135,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "message",
-        sa.Column("row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("conversation", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -234,6 +239,12 @@ def upgrade() -> None:
         op.execute("CREATE INDEX message_tsv ON message USING gin (tsv)")
 
 
+_PARTS = {
+    "failed": "failed > 0",
+    "closed": "closed_at > last_at",
+    "open": "closed_at <= last_at",
+    "snoozed": "snoozed_until IS NOT NULL",
+}
 # Contentless tables cannot delete before SQLite 3.43, and Debian 12 has 3.40: so the stems are stored, and the index
 # refers to them.
 _FTS5 = (
