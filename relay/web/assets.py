@@ -27,6 +27,11 @@ TYPES: Final = {
 }
 BUNDLES: Final = {
     "start/page.css": ("ui/base.css", "start/start.css"),
+    "console/console.css": (
+        "ui/base.css",
+        "vendor/uplot-1.6.32/uplot.css",
+        *(f"console/styles/{name}.css" for name in ("layout", "map", "letters")),
+    ),
     "panel/panel.css": (
         "ui/base.css",
         *(f"panel/styles/{name}.css" for name in ("layout", "inbox", "thread", "composer", "dialogs")),

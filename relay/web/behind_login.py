@@ -31,6 +31,7 @@ from relay.web.api.serving import Api
 from relay.web.api.table import OPERATIONS
 from relay.web.assets import assets
 from relay.web.client_address import ClientAddresses
+from relay.web.console.page import console_routes
 from relay.web.feed.reader import FeedReader
 from relay.web.feed.streams import Streams
 from relay.web.login.gate import Gate
@@ -101,10 +102,11 @@ def behind_login(
     pages = LoginPages(gate, people, texts, keys)
     demo = needs_no_login(config)
     panel = panel_routes(assets(), texts, accounts, gate, locale=config.locale, framed=demo) if accounts.panels else ()
+    console = console_routes(assets(), texts, accounts, gate, locale=config.locale)
     return BehindLogin(
         gate=gate,
         services=services,
-        routes=[*pages.routes(), *panel, *docs_routes(OPERATIONS, gate, texts), *api.routes()],
+        routes=[*pages.routes(), *panel, *console, *docs_routes(OPERATIONS, gate, texts), *api.routes()],
     )
 
 

@@ -209,9 +209,7 @@ async def _office(
     async def shown(request: web.Request, who: Any) -> web.Response:
         return web.Response(text=f"for {who.name}")
 
-    app.add_routes(
-        [web.get("/panel", made.gate.page("/panel", shown)), web.get("/console", made.gate.page("/console", shown))]
-    )
+    app.add_routes([web.get("/panel", made.gate.page("/panel", shown))])
     app.add_routes(made.routes)
     server = TestServer(app)
     await server.start_server(access_log=None)

@@ -1,0 +1,1 @@
+"""The console: what runs, what waits, what was given up."""
