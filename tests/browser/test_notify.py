@@ -17,7 +17,7 @@ window.AudioContext = class { constructor() { this.state = window.name === "mute
   async resume() { if (window.name !== "mute") this.state = "running"; } createOscillator() { return new Voice(); } createGain() { return new Loud(); } };
 window.Notification = class { static permission = "granted"; static async requestPermission() { return "granted"; }
   constructor(title, options) { window.called.shown.push([title, options.body]); } close() {} };
-"""  # noqa: E501
+"""
 WISH = 'localStorage.setItem("relay-notify", JSON.stringify({wish}))'
 
 
