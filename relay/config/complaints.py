@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from relay.config.document import Document, Key, KeyPath, Node, shape
@@ -197,8 +198,7 @@ def _below(types_: Sequence[Any], key: Key) -> list[Any]:
     for type_ in types_:
         for branch in _branches(type_):
             if isinstance(branch, type) and issubclass(branch, BaseModel):
-                if isinstance(key, str) and key in branch.model_fields:
-                    info = branch.model_fields[key]
+                if isinstance(key, str) and (info := fields_of(branch).get(key)) is not None:
                     found.append(_with_metadata(info.annotation, info.metadata))
             elif isinstance(key, int) and typing.get_origin(branch) in (tuple, list, set, frozenset, Sequence):
                 found.extend(a for a in typing.get_args(branch) if a is not Ellipsis)
@@ -242,13 +242,18 @@ def _models(types_: Sequence[Any]) -> list[type[BaseModel]]:
     return [b for b in branches if isinstance(b, type) and issubclass(b, BaseModel)]
 
 
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model by their keys in the file: `from` is no name in Python."""
+    return {info.alias or name: info for name, info in model.model_fields.items()}
+
+
 def _names(types_: Sequence[Any]) -> list[str]:
-    return list(dict.fromkeys(name for m in _models(types_) for name in m.model_fields))
+    return list(dict.fromkeys(name for m in _models(types_) for name in fields_of(m)))
 
 
 def _description(place: _Place) -> str:
     """What the missing field is for; "" if nobody said."""
-    fields = (m.model_fields.get(str(place.path[-1])) for m in _models(place.parents)) if place.path else ()
+    fields = (fields_of(m).get(str(place.path[-1])) for m in _models(place.parents)) if place.path else ()
     return next((f.description for f in fields if f and f.description), "")
 
 

@@ -17,7 +17,10 @@ def masked(value: Any, dumped: Any = None) -> Any:
         return MASK if value.get_secret_value() else ""
     if isinstance(value, BaseModel):
         plain = value.model_dump(mode="json") if dumped is None else dumped
-        return {name: masked(getattr(value, name), plain.get(name)) for name in type(value).model_fields}
+        return {
+            info.alias or name: masked(getattr(value, name), plain.get(name))
+            for name, info in type(value).model_fields.items()
+        }
     if isinstance(value, Mapping):
         plain = dumped if isinstance(dumped, Mapping) else {}
         return {str(k): masked(v, plain.get(k)) for k, v in value.items()}

@@ -23,6 +23,7 @@ from pydantic import (
     field_validator,
 )
 
+from relay.config.alarms import Alarms
 from relay.config.document import MAKE_A_KEY
 from relay.contract.durations import UNITS, Duration
 from relay.contract.sizes import Size
@@ -302,6 +303,7 @@ class Settings(Section):
         max_length=100,
         description="Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed.",
     )
+    alarms: Alarms = Field(default=Alarms(), description="Who is told when something is wrong.")
     sentry_dsn: SecretStr | None = Field(default=None, description="Where errors are reported; none: nowhere.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
 

@@ -24,7 +24,7 @@ from relay.inbound.callers import caller_address
 from relay.inbound.intake import AnsweredMeanwhile, Intake, NoSuchContact
 from relay.inbound.journalled import is_secret, journalled
 from relay.inbound.replies import ACCEPTED, Reply, answered, said
-from relay.inbound.wrong_keys import TooManyWrongKeys, WrongKeys
+from relay.inbound.wrong_keys import RefusedHooks, TooManyWrongKeys, WrongKeys
 from relay.observe.metrics import Metrics
 from relay.observe.quiet_log import QuietLog
 from relay.routing.accounts import SECRET_TAIL, Account, Accounts
@@ -68,6 +68,7 @@ class Hooks:
         self.metrics = metrics
         self.reader = BodyReader(spool)
         self.wrong_keys = WrongKeys()
+        self.refused_hooks = RefusedHooks()
         self._trusted = tuple(trusted_proxies)
         self._quiet = QuietLog(log)
         self._max_body, self._max_file = max_body, max_file
@@ -164,6 +165,7 @@ class Hooks:
             # The same answer as for an account that is not there: a stranger learns nothing. The owner does: it may be
             # the channel itself, registered with another relay or before the secret was changed.
             self.metrics.refused(account.name, "wrong_secret")
+            self.refused_hooks.note(account.name)
             self._quiet.say(logging.WARNING, ("secret", account.name), _OLD_ADDRESS, account.name, remote or "?")
             return _NOWHERE
         if tail not in specified:
@@ -209,6 +211,7 @@ class Hooks:
                 return self._said(caller, 400, "unreadable", error, logging.WARNING)
             case VerificationFailed():
                 self.wrong_keys.wrong(remote, name)
+                self.refused_hooks.note(name)
                 return self._said(caller, 401, "wrong_key", error, logging.WARNING)
             case TooManyWrongKeys():
                 self.metrics.refused(name, "too_many_wrong_keys")

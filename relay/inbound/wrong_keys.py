@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
@@ -20,6 +20,9 @@ AT_ONCE: Final = 120
 PER_S: Final = 2.0
 QUEUE: Final = 20  # who waits at once, per caller and account
 CALLERS: Final = 10_000
+LATELY_S: Final = 600.0
+SEVERAL: Final = 3
+COUNTED: Final = 1000
 
 
 class TooManyWrongKeys(RelayError):
@@ -76,6 +79,27 @@ class WrongKeys:
             await asyncio.sleep(caller.due - now)
         finally:
             caller.waiting -= 1
+
+
+class RefusedHooks:
+    """Hooks of our accounts that came with a wrong secret or key lately: the far side may be registered with another
+    relay, or with a secret of before. Now and then one is a stranger who tries; several are somebody's messages."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, deque[float]] = {}
+
+    def note(self, account: str) -> None:
+        """One came."""
+        times = self._times.get(account)
+        if times is None:
+            times = self._times[account] = deque(maxlen=COUNTED)
+        times.append(time.monotonic())
+
+    def lately(self) -> dict[str, int]:
+        """How many in the last `LATELY_S` seconds, of the accounts where it is `SEVERAL` or more."""
+        oldest = time.monotonic() - LATELY_S
+        counts = {name: sum(at >= oldest for at in times) for name, times in self._times.items()}
+        return {name: count for name, count in counts.items() if count >= SEVERAL}
 
 
 def _refill(caller: _Caller, now: float) -> None:

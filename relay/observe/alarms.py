@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 import msgspec
+
+from relay.contract import Texts
 
 
 class AlarmKind(StrEnum):
@@ -33,10 +36,19 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     kind: AlarmKind
     subject: str = ""  # the account it is about; "" for the whole relay
     facts: dict[str, str | int] = {}
+    since: int = 0  # when it was told first, in seconds since the epoch
 
     @property
     def key(self) -> str:
         return f"{self.kind.value}:{self.subject}"
+
+
+def sentence(texts: Texts, alarm: Alarm) -> str:
+    """What is wrong and what to do, in the deployment's language."""
+    facts: dict[str, Any] = dict(alarm.facts)
+    if alarm.subject:
+        facts["account"] = alarm.subject
+    return texts.notice(f"alarm_{alarm.kind.value}", **facts)
 
 
 class DestinationFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,6 +169,14 @@ def _worse(before: Alarm, now: Alarm) -> bool:
     if now.kind is not AlarmKind.DEAD_LETTER:
         return False
     return int(now.facts["count"]) >= 2 * int(before.facts["count"])
+
+
+def decoded(raw: bytes) -> Alarm | None:
+    """An alarm as it was kept; None for one that this version does not know."""
+    try:
+        return msgspec.json.decode(raw, type=Alarm)
+    except msgspec.DecodeError:
+        return None
 
 
 def order(alarms: Sequence[Alarm]) -> list[Alarm]:

@@ -81,6 +81,9 @@ class Metrics(Collector):
         self.oldest_s = Gauge("relay_oldest_seconds", "Age of the oldest one waiting", ["destination"], registry=r)
         self.held = Gauge("relay_held", "1 while paused or broken off", ["destination"], registry=r)
         self.dead = Gauge("relay_dead_letters", "Dead letters waiting for a person", registry=r)
+        self.alarms = Gauge(
+            "relay_alarms", "1 while people are told that it is wrong", ["alarm", "account"], registry=r
+        )
         self.store_up = Gauge("relay_store_up", "1 while the store takes writes", registry=r)
         r.register(self)
 

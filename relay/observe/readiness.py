@@ -15,9 +15,11 @@ from typing import Protocol
 from hiredis import ReplyError
 
 from relay.contract.errors import StoreUnavailable
+from relay.observe.alarms import decoded
 from relay.observe.metrics import Metrics
 from relay.store.records import Destination
 from relay.store.store import Store
+from relay.store.told_alarms import ToldAlarms
 
 log = logging.getLogger("relay.observe.readiness")
 
@@ -139,6 +141,11 @@ class Readiness:
             for name in self.destinations:
                 self._gauge(await self.store.destination(name))
             self.metrics.dead.set(await self.store.dead_count())
+            told = await ToldAlarms(self.store).told()
+            self.metrics.alarms.clear()
+            for alarm in (decoded(raw) for raw in told.values()):
+                if alarm is not None:
+                    self.metrics.alarms.labels(alarm.kind.value, alarm.subject).set(1)
         except StoreUnavailable:
             self.metrics.store_up.set(0)
 

@@ -45,6 +45,7 @@ from relay.outbound.lane_worker import LaneWorker, worker_id
 from relay.people.people import People
 from relay.routing.accounts import Account, Accounts
 from relay.service.account_identity import Identities
+from relay.service.alarms.setting_up import alarm_watch, teller_of_desks
 from relay.service.announcer import Announcer
 from relay.service.deployment import Deployment, Difference, difference
 from relay.service.listening import listen
@@ -184,6 +185,8 @@ class Service:
         # What goes on beside hooks and lanes ends first.
         self._stack.push_async_callback(self.background.stop)
         self.background.keep("readiness", self.readiness.watch)
+        if self.parts.web:
+            self._start_alarms()
         await self.readiness.probe()
         self.readiness.started = True
         if self._embedded is not None:
@@ -347,6 +350,28 @@ class Service:
             if not needs_no_login(self.config) and (secret := await people.setup_link()):
                 self.setup_address = f"{self.config.public_url or self.address}/setup/{secret}"
         return [*made.routes, *page_routes(self.accounts, self.sandboxes, self.texts, assets(), made.gate)]
+
+    def _start_alarms(self) -> None:
+        """Tell people what is wrong; of several processes one does."""
+        sender = self._sender()
+        self._stack.push_async_callback(sender.close)
+
+        async def tell(desk: str, text: str, seen: str) -> None:
+            await self.intake.tell(desk, text, 0, seen=seen)
+
+        alarms = alarm_watch(
+            self.config,
+            self.store,
+            self.texts,
+            holder=self.name,
+            names=lambda: self.accounts.by_name,
+            http=sender,
+            tell_desks=teller_of_desks(self.accounts, tell),
+            history_problem=self.readiness.history_problem,
+            wrong_hook_secrets=self.hooks.refused_hooks.lately,
+        )
+        self._stack.push_async_callback(alarms.close)
+        self.background.keep("alarms", alarms.watch)
 
     async def _doctor(self) -> dict[str, list[Check]]:
         """What `relay doctor` would find, asked by this process."""

@@ -75,6 +75,8 @@ P invited:<purpose>:<user> string  digest of the newest such link               
 P rate:<who>:<minute>      string  requests in this minute                      70 s
 P idem:<who>:<digest>      hash    what a request with an Idempotency-Key was   `SEEN_TTL_S`
                                    answered
+P alarms                   hash    alarm -> JSON: what people were told and is    until it is over
+                                   not over
 P dests                    set     every destination there has been             for ever, a few names
 P held:<what>              string  lease of a single poller, prober, sweeper    seconds, renewed
 P feed                     stream  k n m (kind, conversation, what): the one log  until all have read it,

@@ -44,7 +44,7 @@ def destination_facts(d: Destination, now_ms: int, *, known: bool = True) -> Des
         failing_s=age_s(d.failing_ms),
         oldest_s=age_s(d.oldest_ms),
         backlog=d.backlog,
-        words=d.words,
+        words=d.words or d.last_words,
         known=known,
     )
 
@@ -55,16 +55,16 @@ class FactFinder:
     def __init__(
         self,
         store: StoreState,
-        names: Collection[str],
+        names: Callable[[], Collection[str]],
         *,
         data_dir: Path,
         public_url: str | None,
         history_problem: Callable[[], str | None] = lambda: "",
         wrong_hook_secrets: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
-        """`wrong_hook_secrets` is asked once a look, for what has come since the look before."""
+        """`names`: of the accounts, which a reload changes. `wrong_hook_secrets` is asked once a look."""
         self.store = store
-        self.names = tuple(names)
+        self.names = names
         self.data_dir = data_dir
         self.public_url = public_url
         self.history_problem = history_problem
@@ -74,11 +74,12 @@ class FactFinder:
     async def __call__(self) -> Facts:
         destinations: tuple[DestinationFacts, ...] = ()
         dead: int | None = None
+        names = tuple(self.names())
         problem = ""
         try:
             now_ms = int(await self.store.now_s() * 1000)
-            found = [destination_facts(await self.store.destination(n), now_ms) for n in self.names]
-            for name in await self.store.orphans(self.names):
+            found = [destination_facts(await self.store.destination(n), now_ms) for n in names]
+            for name in await self.store.orphans(names):
                 found.append(destination_facts(await self.store.destination(name), now_ms, known=False))
             destinations = tuple(found)
             dead = await self.store.dead_count()

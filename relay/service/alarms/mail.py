@@ -6,41 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
-from urllib.parse import unquote, urlsplit
 
-import msgspec
+from relay.config.alarms import MailServer
 
 TIMEOUT_S = 20.0
-
-
-class MailServer(msgspec.Struct, frozen=True, kw_only=True):
-    """Where mail is handed in. `tls`: from the first byte (smtps); else STARTTLS wherever the server offers it."""
-
-    host: str
-    port: int
-    tls: bool
-    username: str = ""
-    password: str = ""
-
-
-def mail_server(address: str) -> MailServer:
-    """`smtp://user:password@mail.example.com:587` or `smtps://...`. Raises ValueError with a sentence, without the
-    password."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise ValueError("expected smtp://[user:password@]host[:port] or smtps://...")
-    tls = parts.scheme == "smtps"
-    return MailServer(
-        host=parts.hostname,
-        port=port or (465 if tls else 587),
-        tls=tls,
-        username=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
-    )
 
 
 def message(sender: str, to: Sequence[str], subject: str, text: str) -> EmailMessage:

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
+from relay.config.alarms import MailServer, secret_bytes
 from relay.contract import Http, Texts
-from relay.observe.alarms import Alarm, AlarmKind
+from relay.observe.alarms import Alarm, AlarmKind, sentence
 from relay.service.alarms import mail, webhook
 
 # Desks hear of these from the notices of the conversations and accounts themselves, or cannot hear while it lasts.
 NOT_FOR_DESKS = frozenset({AlarmKind.CREDENTIALS, AlarmKind.FAILING, AlarmKind.DEAD_LETTER, AlarmKind.STORE})
-
-
-def sentence(texts: Texts, alarm: Alarm) -> str:
-    """What is wrong and what to do, in the deployment's language."""
-    facts: dict[str, Any] = dict(alarm.facts)
-    if alarm.subject:
-        facts["account"] = alarm.subject
-    return texts.notice(f"alarm_{alarm.kind.value}", **facts)
 
 
 def told(texts: Texts, alarm: Alarm, *, over: bool) -> str:
@@ -54,7 +46,7 @@ class WebhookTeller:
         self.texts = texts
         self.http = http
         self.url = url
-        self._key = webhook.secret_bytes(secret)
+        self._key = secret_bytes(secret)
 
     async def tell(self, alarm: Alarm, *, over: bool, message_id: str) -> bool:
         data = {
@@ -81,7 +73,7 @@ class MailTeller:
 
     name = "e-mail"
 
-    def __init__(self, texts: Texts, server: mail.MailServer, sender: str, to: Sequence[str]) -> None:
+    def __init__(self, texts: Texts, server: MailServer, sender: str, to: Sequence[str]) -> None:
         self.texts = texts
         self.server = server
         self.sender = sender

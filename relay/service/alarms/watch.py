@@ -20,7 +20,7 @@ from relay.observe.alarms import Alarm, Facts, Limits
 
 log = logging.getLogger("relay.alarms")
 
-LOOK_EVERY_S = 10.0
+LOOK_EVERY_S = 5.0
 LEASE_S = 30.0
 RETRY_PAUSES_S = (5.0, 30.0, 120.0, 600.0)
 
@@ -85,7 +85,9 @@ class AlarmWatch:
             if not await self.kept.mine(self.holder, LEASE_S):
                 return
             self.raised = {
-                key: alarm for key, raw in (await self.kept.told()).items() if (alarm := _load(raw)) is not None
+                key: alarm
+                for key, raw in (await self.kept.told()).items()
+                if (alarm := alarms.decoded(raw)) is not None
             }
         except StoreUnavailable as e:
             facts = msgspec.structs.replace(facts, store_problem=facts.store_problem or str(e))
@@ -93,6 +95,14 @@ class AlarmWatch:
         ready = self._settled(found)
         if not ready.raised and not ready.over:
             return
+        now_s = int(time.time())
+        ready = alarms.Changes(
+            raised=tuple(
+                msgspec.structs.replace(a, since=self.raised[a.key].since if a.key in self.raised else now_s)
+                for a in ready.raised
+            ),
+            over=ready.over,
+        )
         try:
             await self.kept.remember({a.key: msgspec.json.encode(a) for a in ready.raised}, [a.key for a in ready.over])
         except StoreUnavailable as e:
@@ -141,11 +151,3 @@ class AlarmWatch:
             task.cancel()
         if self._telling:
             await asyncio.wait(self._telling)
-
-
-def _load(raw: bytes) -> Alarm | None:
-    """An alarm as it was kept; None for one that this version does not know."""
-    try:
-        return msgspec.json.decode(raw, type=Alarm)
-    except msgspec.DecodeError:
-        return None

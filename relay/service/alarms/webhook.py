@@ -7,7 +7,6 @@ Source: the Standard Webhooks specification, "Verifying webhook authenticity": t
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -19,21 +18,6 @@ import orjson
 from relay.contract import Http
 from relay.contract.model import OutboundRequest
 from relay.contract.responses import bare_address
-
-PREFIX = "whsec_"
-SECRET_BYTES = range(24, 65)  # what the specification allows
-
-
-def secret_bytes(secret: str) -> bytes:
-    """The key behind `whsec_<base64>`. Raises ValueError with a sentence."""
-    text = secret.removeprefix(PREFIX)
-    try:
-        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("expected whsec_ and base64, such as `openssl rand -base64 32` makes") from None
-    if len(key) not in SECRET_BYTES:
-        raise ValueError(f"the base64 behind whsec_ holds {len(key)} bytes; expected 24 to 64")
-    return key
 
 
 def signed(key: bytes, message_id: str, at: int, body: bytes) -> str:

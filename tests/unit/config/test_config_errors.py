@@ -50,6 +50,16 @@ CHANGED = [
     ("desks: [panel, sales]", "desk: [panel]", None),
     ("  - {channel: shop, desks: [panel, sales]}", "  - {channel: shop, desks: [panel]}\n  - {channel: shop, desks: [sales]}",
      '8: routes[1].channel: "shop" already has a route on line 7; list all its desks there'),
+    # alarms
+    ("routes:", "alarms: {webook: {}}\nroutes:", '6: alarms.webook: no such key; did you mean "webhook"?'),
+    ("routes:", "alarms: {webhook: {url: 'ftp://x', secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5}}\nroutes:",
+     "6: alarms.webhook.url: is not an address; allowed is one such as https://hooks.example.com/relay"),
+    ("routes:", "alarms: {webhook: {url: 'https://x.example', secret: whsec_c2hvcnQ}}\nroutes:",
+     "6: alarms.webhook.secret: the base64 behind whsec_ holds 5 bytes; allowed is 24 to 64"),
+    ("routes:", "alarms: {email: {to: a@b.example, form: c@d.example, smtp: 'smtp://mail'}}\nroutes:", None),
+    ("routes:", "alarms: {email: {to: nobody, from: c@d.example, smtp: 'smtp://mail'}}\nroutes:",
+     '6: alarms.email.to: found "nobody"; allowed is an address such as shop@example.com'),
+    ("routes:", "alarms: {oldest: 5}\nroutes:", None),
     # kinds
     ("kind: insta", "kind: instagram", '2: channels.shop.kind: no kind "instagram"; did you mean "insta"?'),
     ("kind: insta", "kind: x", '2: channels.shop.kind: no kind "x"; allowed: "insta"'),

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from importlib import metadata
 from typing import Any, Literal
 
 from pydantic import Field
 
+from relay.observe.alarms import decoded, order, sentence
 from relay.store.records import Destination
+from relay.store.told_alarms import ToldAlarms
 from relay.web.api.operations import ByName, Call, Given, Items, Operation, Shown
 from relay.web.api.problems import Problem
+from relay.web.api.services import Services
 from relay.web.api.times import Moment, moment
 
 TAG = "what runs"
+STARTED_MS = int(time.time() * 1000)
 State = Literal["working", "failing", "paused", "breaker open", "credentials", "other account", "orphaned"]
 _REMEDY = {
     "credentials": "Put the right key into the configuration, or pay; it goes on by itself once that is accepted.",
@@ -35,7 +41,17 @@ class AccountStatus(Shown):
     remedy: str = Field(description="What a person can do; empty while all is well.")
     backlog: int
     oldest: Moment | None = Field(description="Since when the first of the backlog waits.")
+    next_try: Moment | None = Field(description="When the first of the backlog is tried again.")
     workers: int
+
+
+class AlarmShown(Shown):
+    """Something that needs a person, and that people were told of."""
+
+    alarm: str = Field(description="What kind: credentials, failing, dead_letter, backlog, orphaned, store, ...")
+    account: str = Field(description="Which channel or desk; empty for the whole relay.")
+    since: Moment | None
+    text: str
 
 
 class Status(Shown):
@@ -45,6 +61,9 @@ class Status(Shown):
     processes: int
     dead_letters: int
     connections: list[AccountStatus]
+    alarms: list[AlarmShown] = Field(description="What people were told of and is not over; the gravest first.")
+    version: str
+    started: Moment | None = Field(description="When the process that answers was started.")
     problems: list[str] = Field(description="Why /readyz would say no.")
 
 
@@ -97,11 +116,12 @@ async def get_status(call: Call) -> Status:
                 kind=account.bridge.spec.kind,
                 role=account.role.value,
                 state=state,
-                since=moment(found.since_ms or found.open_ms),
-                said=found.words,
+                since=moment(found.since_ms or found.open_ms or found.failing_ms),
+                said=found.words or (found.last_words if state != "working" else ""),
                 remedy=_REMEDY.get(state, ""),
                 backlog=found.backlog,
                 oldest=moment(found.oldest_ms),
+                next_try=moment(found.next_try_ms),
                 workers=served.get(account.name, 0),
             )
         )
@@ -110,8 +130,29 @@ async def get_status(call: Call) -> Status:
         processes=len(workers),
         dead_letters=await services.store.dead_count(),
         connections=rows,
+        alarms=await _alarms(services),
+        version=_version(),
+        started=moment(STARTED_MS),
         problems=services.problems(),
     )
+
+
+async def _alarms(services: Services) -> list[AlarmShown]:
+    told = await ToldAlarms(services.store).told()
+    found = order([a for a in map(decoded, told.values()) if a is not None])
+    return [
+        AlarmShown(
+            alarm=a.kind.value, account=a.subject, since=moment(a.since * 1000), text=sentence(services.texts, a)
+        )
+        for a in found
+    ]
+
+
+def _version() -> str:
+    try:
+        return metadata.version("webhook-relay")
+    except metadata.PackageNotFoundError:  # run from its sources, not installed
+        return ""
 
 
 def _state(found: Destination) -> State:

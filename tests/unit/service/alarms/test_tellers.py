@@ -14,10 +14,11 @@ from aiosmtpd.smtp import SMTP as Server
 from aiosmtpd.smtp import Envelope
 from standardwebhooks import Webhook
 
+from relay.config.alarms import mail_server, secret_bytes
 from relay.contract.model import OutboundRequest, RawResponse
-from relay.observe.alarms import Alarm, AlarmKind
-from relay.service.alarms import mail, webhook
-from relay.service.alarms.tellers import DeskTeller, MailTeller, WebhookTeller, sentence
+from relay.observe.alarms import Alarm, AlarmKind, sentence
+from relay.service.alarms import mail
+from relay.service.alarms.tellers import DeskTeller, MailTeller, WebhookTeller
 from relay.texts.notices import NOTICES
 from relay.texts.templates import Templates
 from tests.harness import free_port
@@ -89,7 +90,7 @@ async def test_only_2xx_is_taken(status: int):
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_%%%", "whsec_" + base64.b64encode(b"short").decode(), "я"])
 def test_a_secret_that_is_none_is_refused_in_words(secret: str):
     with pytest.raises(ValueError, match="whsec_"):
-        webhook.secret_bytes(secret)
+        secret_bytes(secret)
 
 
 class Inbox:
@@ -106,9 +107,7 @@ async def test_a_real_mail_server_takes_it():
     server = Controller(inbox, hostname="127.0.0.1", port=port)
     await asyncio.to_thread(server.start)
     try:
-        teller = MailTeller(
-            TEXTS, mail.mail_server(f"smtp://127.0.0.1:{port}"), "relay@example.com", ["anna@example.com"]
-        )
+        teller = MailTeller(TEXTS, mail_server(f"smtp://127.0.0.1:{port}"), "relay@example.com", ["anna@example.com"])
         assert await teller.tell(FAILING, over=True, message_id="1")
     finally:
         await asyncio.to_thread(server.stop)
@@ -136,14 +135,14 @@ def test_a_subject_is_one_line_whatever_comes():
     ],
 )
 def test_addresses_of_mail_servers(address: str, expected: tuple[Any, ...]):
-    found = mail.mail_server(address)
+    found = mail_server(address)
     assert (found.host, found.port, found.tls, found.username, found.password) == expected
 
 
 @pytest.mark.parametrize("address", ["mail.example.com", "http://x", "smtp://", "smtp://u:secret@h:99999999"])
 def test_a_wrong_address_is_refused_without_its_password(address: str):
     with pytest.raises(ValueError, match="smtp://") as caught:
-        mail.mail_server(address)
+        mail_server(address)
     assert "secret" not in str(caught.value)
 
 
