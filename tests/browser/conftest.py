@@ -131,10 +131,6 @@ def watch(desk: Desk, page: Any, url: str) -> None:
             desk.troubles.append(f"asked another host: {request.url}")
 
     page.on("request", asked)
-    page.on(
-        "response",
-        lambda r: desk.troubles.append(f"{r.status} {r.request.method} {r.url}") if r.status >= 400 else None,
-    )
     page.on("console", lambda m: desk.troubles.append(f"console: {m.text}") if m.type == "error" else None)
     page.on("pageerror", lambda e: desk.troubles.append(f"error: {e}\n{e.stack}"))
 

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from tests.browser.conftest import NETWORK, Sit, sync_api, watch
-from tests.browser.office import Office, wait_for
+from tests.browser.office import Customer, Office, wait_for
 
 expect = sync_api.expect
 RESTART = rf"{NETWORK}|status of (502|503|504)"
@@ -45,7 +45,7 @@ def test_r_gap(office: Office, sit: Sit) -> None:
 def test_r_502(fresh_office: Any, sit: Sit) -> None:
     """R-502: over a restart of the relay every page is live again within five seconds of it."""
     own = fresh_office()
-    one = own.customer("Restart")
+    one = Customer(own, "47367670001", "Анна Кузнецова", "anna.travels")  # who is there after a restart too
     one.write("before")
     desk = sit("anna", at=own, expected=RESTART)
     desk.open(one.number)

@@ -17,7 +17,7 @@ def test_p_assign(office: Office, sit: Sit) -> None:
     anna, oleg = sit("anna", expected="status of 412"), sit("oleg", expected="status of 412")
     anna.open(one.number)
     oleg.open(one.number)
-    anna.page.keyboard.press("Escape")
+    anna.page.evaluate("document.activeElement.blur()")
     # Oleg's page hears of nothing for a moment: it still shows nobody.
     oleg.page.route(
         re.compile(r"/conversations/\d+$"), lambda r: r.continue_() if r.request.method == "GET" else hold(r)
@@ -61,13 +61,13 @@ def test_p_close(office: Office, sit: Sit) -> None:
     one.write("bye")
     desk = sit("anna")
     desk.open(one.number)
-    desk.page.keyboard.press("Escape")
-    desk.page.get_by_role("button", name="Close", exact=True).click()
+    desk.page.evaluate("document.activeElement.blur()")
+    desk.page.locator(".close-button").click()
     expect(desk.page.locator(".banner")).to_contain_text("Was closed by anna")
     expect(desk.page.get_by_role("button", name="Reopen")).to_be_visible()
     wait_for(lambda: one.row["state"] == "closed", what="it is closed")
     one.write("one more thing")
-    expect(desk.page.get_by_role("button", name="Close", exact=True)).to_be_visible()
+    expect(desk.page.locator(".close-button")).to_be_visible()
     expect(desk.row(one.number).locator(".waiting")).to_be_visible()
 
 
@@ -77,7 +77,7 @@ def test_p_snooze_and_label(office: Office, sit: Sit) -> None:
     one.write("later please")
     desk = sit("anna")
     desk.open(one.number)
-    desk.page.keyboard.press("Escape")
+    desk.page.evaluate("document.activeElement.blur()")
     desk.page.keyboard.press("KeyS")
     desk.page.get_by_role("button", name="Tomorrow morning").click()
     expect(desk.page.locator(".banner")).to_contain_text("Snoozed until")

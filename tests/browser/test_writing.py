@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from typing import Any
 
 from tests.browser.conftest import NETWORK, Sit, sync_api
 from tests.browser.office import Office, wait_for
@@ -225,7 +226,7 @@ def test_p_double(office: Office, sit: Sit) -> None:
     expect(desk.bubble("only once").locator(".tick.read, .tick.delivered")).to_be_visible()
     lost = {"count": 0}
 
-    def lose_the_answer(route):  # type: ignore[no-untyped-def]
+    def lose_the_answer(route: Any) -> None:
         if route.request.method == "POST" and lost["count"] == 0:
             lost["count"] += 1
             route.fetch()  # the relay has it; the page never hears of it

@@ -209,3 +209,14 @@ async def test_a_person_is_forgotten_by_an_administrator_who_has_just_given_the_
     audit = (await anna.api("GET", "/audit")).json["items"]
     assert ("contact erased", f"#{number}") in [(e["what"], e["on"]) for e in audit]
     assert (await anna.api("DELETE", f"/contacts/{number}")).status == 404
+
+
+async def test_a_conversation_is_put_aside_until_a_time_and_nonsense_is_told(office: Office):
+    number = (await customer(office.store)).number
+    anna = await _logged_in(office)
+    for until, status in (("2099-01-01T06:00:00.000Z", 200), ("tomorrow", 422), (5, 422), ("2099-01-01T06:00:00", 422)):
+        said = await anna.api("PATCH", f"/conversations/{number}", {"state": "snoozed", "snoozed_until": until})
+        assert said.status == status, (until, said.json)
+    row = (await anna.api("GET", f"/conversations/{number}")).json
+    assert row["state"] == "snoozed"
+    assert row["snoozed_until"].startswith("2099-01-01T06:00:00")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 from sqlalchemy import delete, select, update
 
 from relay.history.queries import Filter, place
@@ -17,7 +16,8 @@ from relay.web.api.resources.drafts import Drafts, drafts_of
 from relay.web.api.resources.messages import known_contact
 from relay.web.api.resources.reading import Reading, version_of
 from relay.web.api.resources.shapes import ConversationShown, CustomField, MessageShown
-from relay.web.api.times import ms_of
+from relay.web.api.services import Services
+from relay.web.api.times import ms_of, time_of
 from relay.web.api.writing import upsert
 
 TAG = "conversations"
@@ -66,7 +66,7 @@ class ConversationChange(Given):
     """What is to be different. What is left out stays."""
 
     state: Literal["open", "snoozed", "closed"] | None = None
-    snoozed_until: datetime | None = None
+    snoozed_until: Annotated[AwareDatetime, BeforeValidator(time_of)] | None = None
     assignee: str | None = Field(default=None, max_length=64, description="A user's name; null: nobody.")
     labels: list[str] | None = Field(default=None, max_length=50)
     waiting: Literal[False] | None = Field(default=None, description="false: no answer is needed.")
@@ -230,17 +230,27 @@ async def _is_somebody(call: Call, name: str) -> bool:
     return await call.services.people.users.by_name(name) is not None
 
 
+async def _time_of(services: Services, number: int, message_id: str) -> int | None:
+    """When a message or note of a conversation was written, ms; None for none. What was sent a moment ago is in the
+    store before it is in the history."""
+    found = await services.queries.messages(number, limit=1, around=message_id)
+    if found is not None and found[0]:
+        one = found[0][0]
+        return one.at_ms if isinstance(one, MessageRecord) else int(one.at)
+    stored = await services.store.journal(message_id)
+    return stored.at_ms if stored is not None and stored.number == number else None
+
+
 async def mark_read(call: Call) -> ConversationShown:
     body, services, n = call.body(ReadUpTo), call.services, call.n
     await known_contact(call, n)
     named = body.message or body.unread_from
     at_ms = 0
     if named is not None:
-        found = await services.queries.messages(n, limit=1, around=named)
-        if found is None or not found[0]:
+        named_at_ms = await _time_of(services, n, named)
+        if named_at_ms is None:
             raise one_invalid("/message", "There is no such message in this conversation.")
-        one = found[0][0]
-        at_ms = (one.at_ms if isinstance(one, MessageRecord) else int(one.at)) - (body.message is None)
+        at_ms = named_at_ms - (body.message is None)
     async with services.database.begin() as connection:
         await upsert(connection, read_position, {"user": call.who.id, "conversation": n}, {"at": at_ms})
     await services.announce("conversation", n, call.who.id)
