@@ -1,6 +1,8 @@
 /** Where everything stands, and who is looking. */
 import { signal } from "../../ui/lib.js";
 import { ask, session } from "../../ui/api.js";
+import { t } from "../../ui/i18n.js";
+import { span } from "../../ui/time.js";
 
 /**
  * @typedef {{name: string, kind: string, role: "channel"|"desk", state: string, since: string|null, said: string, remedy: string,
@@ -28,6 +30,12 @@ export const connection = signal("connecting");
 export const lost = signal(false);
 /** @type {import("../../ui/lib.js").Signal<{name: string, role: string, operations: string[]}>} */
 export const me = signal({ name: "", role: "", operations: [] });
+
+/** "for 5 min", or that it has only just begun. @param {string} key @param {string} since @param {number} current */
+export function lasting(key, since, current) {
+  const ms = current - Date.parse(since);
+  return ms < 60_000 ? t(`${key}.just`) : t(key, { time: span(ms) });
+}
 
 /** @param {string} operation */
 export const may = (operation) => me.value.operations.includes(operation);

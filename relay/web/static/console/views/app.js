@@ -2,10 +2,10 @@ import { html, useErrorBoundary } from "../../ui/lib.js";
 import { t } from "../../ui/i18n.js";
 import { IconButton } from "../../ui/icons.js";
 import { theme, chooseTheme } from "../../ui/theme.js";
-import { clock, now, span } from "../../ui/time.js";
+import { clock, now } from "../../ui/time.js";
 import { Toasts } from "../../ui/toasts.js";
 import { TABS, go, href, place } from "../model/address.js";
-import { connection, hasPanel, status, trouble } from "../model/status.js";
+import { connection, hasPanel, lasting, status, trouble } from "../model/status.js";
 import { Alarms } from "./alarms.js";
 import { PasswordDialog } from "./asking.js";
 import { Figures } from "./figures.js";
@@ -49,7 +49,7 @@ function About() {
   if (!seen) return null;
   return html`<footer class="about soft">
     ${seen.version && html`<span>${t("version", { version: seen.version })}</span>`}
-    ${seen.started && html`<span>${t("up.since", { time: span(now.value - Date.parse(seen.started)) })}</span>`}
+    ${seen.started && html`<span>${lasting("up.since", seen.started, now.value)}</span>`}
     <span>${seen.processes ? t("processes", { count: seen.processes }) : t("processes.none")}</span>
   </footer>`;
 }

@@ -4,7 +4,7 @@ import { t } from "../../ui/i18n.js";
 import { Icon } from "../../ui/icons.js";
 import { exact, now, span } from "../../ui/time.js";
 import { place } from "../model/address.js";
-import { labels, may, routes, status } from "../model/status.js";
+import { labels, lasting, may, routes, status } from "../model/status.js";
 import { Go } from "./app.js";
 import { HoldDialog } from "./asking.js";
 
@@ -39,7 +39,7 @@ function Waiting({ c }) {
   const due = c.next_try ? Date.parse(c.next_try) - now.value : 0;
   return html`<span class="waiting">
     <strong>${t("backlog.count", { count: c.backlog })}</strong>
-    ${c.oldest && html`<span>${t("oldest", { time: span(now.value - Date.parse(c.oldest)) })}</span>`}
+    ${c.oldest && html`<span>${lasting("oldest", c.oldest, now.value)}</span>`}
     ${c.next_try && c.state !== "paused" && html`<span>${due > 1000 ? t("next.try", { time: seconds(due) }) : t("next.now")}</span>`}
   </span>`;
 }
@@ -50,7 +50,7 @@ const seconds = (ms) => (ms < 60_000 ? new Intl.NumberFormat(document.documentEl
 /** @param {{c: import("../model/status.js").Connection}} props */
 function Since({ c }) {
   if (!c.since || c.state === "working") return null;
-  return html`<time class="soft" datetime=${c.since} title=${exact(c.since)}>${t("since.for", { time: span(now.value - Date.parse(c.since)) })}</time>`;
+  return html`<time class="soft" datetime=${c.since} title=${exact(c.since)}>${lasting("since.for", c.since, now.value)}</time>`;
 }
 
 /** @param {{c: import("../model/status.js").Connection}} props */
