@@ -50,7 +50,7 @@ def dead(office: Office, *texts: str) -> int:
     """Answers that the channel refuses; how many dead letters there are then."""
     who = office.customer("Нина")
     who.write("здравствуйте")
-    before = office.api("GET", "/dead-letters")["total"]
+    before = int(office.api("GET", "/dead-letters")["total"])
     office.switch("shop", refuse_next=len(texts))
     for i, text in enumerate(texts):
         answered(office, who.number, text, f"{who.id}-{i}")

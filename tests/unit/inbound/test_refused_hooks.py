@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from relay.inbound import wrong_keys
 from relay.inbound.wrong_keys import LATELY_S, SEVERAL, RefusedHooks
 
 
 def test_several_of_late_are_counted_and_old_ones_are_not(monkeypatch: pytest.MonkeyPatch):
     now = 1000.0
-    monkeypatch.setattr(wrong_keys.time, "monotonic", lambda: now)
+    monkeypatch.setattr("relay.inbound.wrong_keys.time.monotonic", lambda: now)
     refused = RefusedHooks()
     assert refused.lately() == {}
     for _ in range(SEVERAL - 1):
