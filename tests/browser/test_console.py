@@ -69,7 +69,7 @@ def test_c_map_a_trouble_appears_with_its_remedy_and_goes_again(sit: Sit, shop: 
     found = node(desk, "shop", "credentials")
     found.wait_for(timeout=4000)
     assert "Key refused" in found.inner_text() and "or pay" in found.inner_text() and "1 waits" in found.inner_text()
-    assert desk.page.locator(".line.held").count() == 1, "the line of what is held is dashed"
+    assert desk.page.locator(".line.held").count() == 2, "the lines of what is held are dashed"
     desk.page.get_by_role("link", name="As a table").click()
     row = desk.page.get_by_role("row", name="shop")
     assert "Key refused" in row.inner_text() and "sales" in row.inner_text()

@@ -29,8 +29,10 @@ def console_routes(
             "csrf": gate.csrf_token(who),
             "user": {"name": who.name, "role": who.role.value, "demo": who.kind == "demo"},
             "labels": {a.name: a.bridge.spec.label for a in accounts.by_name.values()},
-            "routes": {c.name: [*accounts.desks_of.get(c.name, ())] for c in accounts.channels()},
-            "panel": bool(accounts.panels),
+            "routes": {
+                c.name: [*accounts.panels_of(c.name), *accounts.desks_of.get(c.name, ())] for c in accounts.channels()
+            },
+            "panels": [*accounts.panels],
         }
         html = texts.page("console.html.j2", state=embedded(state), asset=files.url)
         return web.Response(text=html, content_type="text/html", headers=page_headers())

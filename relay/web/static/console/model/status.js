@@ -19,7 +19,9 @@ session.csrf = given.csrf ?? "";
 export const labels = given.labels ?? {};
 /** Channel -> its desks. @type {Record<string, string[]>} */
 export const routes = given.routes ?? {};
-export const hasPanel = Boolean(given.panel);
+/** Desks of the relay's own: nothing is sent to them, so nothing can wait there. @type {string[]} */
+export const panels = given.panels ?? [];
+export const hasPanel = panels.length > 0;
 
 /** @type {import("../../ui/lib.js").Signal<Status|null>} */
 export const status = signal(null);

@@ -1,7 +1,7 @@
 /** The console's words in English. */
 export default {
   "time.now": "now", "time.min": "{n} min", "time.h": "{n} h", "time.d": "{n} d",
-  close: "Close", cancel: "Cancel", loading: "Loading…", title: "Console", panel: "Panel", reload: "Try again", name: "Name", all: "All", none: "none",
+  close: "Close", cancel: "Cancel", loading: "Loading…", title: "Console", panel: "Panel", "panel.open": "Open", reload: "Try again", name: "Name", all: "All", none: "none",
   offline: "The relay cannot be reached; nothing was changed.", "offline.banner": "The relay cannot be reached. What is shown was true at {time}.",
   sections: "Sections", "tab.map": "Overview", "tab.dead": "Dead letters", "tab.figures": "Figures", "tab.setup": "Set-up",
   "theme.light": "Light", "theme.dark": "Dark", "theme.system": "As the system", theme: "Appearance",

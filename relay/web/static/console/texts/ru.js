@@ -1,7 +1,7 @@
 /** The console's words in Russian. */
 export default {
   "time.now": "сейчас", "time.min": "{n} мин", "time.h": "{n} ч", "time.d": "{n} д",
-  close: "Закрыть", cancel: "Отмена", loading: "Загрузка…", title: "Консоль", panel: "Панель", reload: "Попробовать снова", name: "Имя", all: "Все", none: "нет",
+  close: "Закрыть", cancel: "Отмена", loading: "Загрузка…", title: "Консоль", panel: "Панель", "panel.open": "Открыть", reload: "Попробовать снова", name: "Имя", all: "Все", none: "нет",
   offline: "Нет связи с сервером; ничего не изменено.", "offline.banner": "Нет связи с сервером. Показано состояние на {time}.",
   sections: "Разделы", "tab.map": "Обзор", "tab.dead": "Недоставленные", "tab.figures": "Графики", "tab.setup": "Настройка",
   "theme.light": "Светлая", "theme.dark": "Тёмная", "theme.system": "Как в системе", theme: "Оформление",

@@ -4,7 +4,7 @@ import { t } from "../../ui/i18n.js";
 import { Icon } from "../../ui/icons.js";
 import { exact, now, span } from "../../ui/time.js";
 import { place } from "../model/address.js";
-import { labels, lasting, may, routes, status } from "../model/status.js";
+import { labels, lasting, may, panels, routes, status } from "../model/status.js";
 import { Go } from "./app.js";
 import { HoldDialog } from "./asking.js";
 
@@ -111,7 +111,9 @@ export function Overview() {
     ${table ? html`<${Table} all=${all} />` : html`<div class="map" ref=${box}>
       <${Lines} of=${box} connections=${all} />
       <div><h2>${t("channels")}</h2><ul>${all.filter((c) => c.role === "channel").map((c) => html`<${NodeCard} key=${c.name} c=${c} />`)}</ul></div>
-      <div><h2>${t("desks")}</h2><ul>${all.filter((c) => c.role === "desk").map((c) => html`<${NodeCard} key=${c.name} c=${c} />`)}</ul></div>
+      <div><h2>${t("desks")}</h2><ul>
+        ${panels.map((name) => html`<li class="node good" key=${name} data-node=${name} data-state="working"><div class="node-head"><h3 dir="auto">${name}</h3><span class="soft kind">${t("panel")}</span><span class="spring"></span><a class="link" href="/panel">${t("panel.open")}</a></div></li>`)}
+        ${all.filter((c) => c.role === "desk").map((c) => html`<${NodeCard} key=${c.name} c=${c} />`)}</ul></div>
     </div>`}
   </section>`;
 }
