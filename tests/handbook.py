@@ -1,4 +1,4 @@
-"""Tables of the handbook (`docs/`) that are made from the code: settings, commands, figures, keys, and who imports whom."""
+"""Tables of the handbook (`docs/`) made from the code: settings, commands, figures, keys, and who imports whom."""
 
 from __future__ import annotations
 
