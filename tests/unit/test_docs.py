@@ -88,3 +88,11 @@ def test_every_page_of_the_handbook_is_in_its_contents():
 
 def test_the_readme_is_a_screen_and_a_half():
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 75
+
+
+def test_every_path_on_the_map_is_there():
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8") + (ROOT / "README.md").read_text("utf-8")
+    paths = re.findall(r"(?<![\w/.])(?:relay|bridges|templates|deploy|docs|tests)/[\w./-]*\w", text)
+    assert len(paths) > 40
+    for path in paths:
+        assert (ROOT / path).exists(), path
