@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bridges import ALL
 from relay.contract import Feature, Support
+from tests import handbook
 from tests.coverage.page import tables
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,6 +48,13 @@ def features() -> str:
 PARTS = (
     Part(ROOT / "bridges" / "README.md", "features", features),
     Part(ROOT / "bridges" / "COVERAGE.md", "coverage", tables),
+    Part(ROOT / "ARCHITECTURE.md", "imports", handbook.imports),
+    Part(ROOT / "docs" / "configuration.md", "settings", handbook.settings),
+    Part(ROOT / "docs" / "configuration.md", "accounts", handbook.bridge_settings),
+    Part(ROOT / "docs" / "commands.md", "commands", handbook.commands),
+    Part(ROOT / "docs" / "metrics.md", "figures", handbook.figures),
+    Part(ROOT / "docs" / "api.md", "operations", handbook.operations),
+    Part(ROOT / "docs" / "panel.md", "keyboard", handbook.keyboard),
 )
 
 
