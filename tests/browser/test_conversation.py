@@ -131,7 +131,7 @@ def test_p_scroll(office: Office, sit: Sit) -> None:
     desk = sit("anna", height=700)
     desk.open(one.number)
     box = desk.page.locator(".messages")
-    assert box.evaluate("e => e.scrollHeight - e.scrollTop - e.clientHeight") <= 2
+    wait_for(lambda: box.evaluate("e => e.scrollHeight - e.scrollTop - e.clientHeight") <= 2, what="it is at the end")
     box.evaluate("e => { e.scrollTop = e.scrollHeight / 2 }")
     desk.page.wait_for_timeout(200)
     seen = """e => { const top = e.getBoundingClientRect().top;

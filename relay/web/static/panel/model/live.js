@@ -40,7 +40,8 @@ function apply({ k, conversation: raw, message, by }) {
   const number = raw?.number ?? message?.conversation;
   if (message && number) {
     conversation(number).take(message);
-    if (row) arrived(row, message);
+    // What becomes of a message is news of its own, which nobody is called for.
+    if (row && k === "message") arrived(row, message);
   }
   if (by && by === me.value.id) fetchRow(number).catch(() => {}); // read here in another tab, or in another browser
   if (k === "lists") readPeople();
