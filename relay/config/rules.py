@@ -195,6 +195,9 @@ def warnings_of(doc: Document, config: Config) -> list[Problem]:
     for desk in (*(a.name for a in config.of_role(Role.DESK)), *config.panels):
         if not config.channels_for(desk):
             noted.add_problem(("desks", desk), "in no route: nothing will reach this desk")
+    if config.history.off:
+        for desk in config.panels:
+            noted.add_problem(("desks", desk), "with `history: off` there is no panel: nobody will see what it is sent")
     for account, field, value in _guards(config.accounts):
         if len(value) < GUARD_GOOD:
             noted.add_problem(

@@ -17,7 +17,13 @@ async def open_store(config: Config, *, tell_others: bool = True) -> tuple[Store
     if where.embedded:
         embedded = EmbeddedStore(config.data_dir, config.fsync)
         where = StoreAddress.parse(await embedded.start())
-    store = Store(where, retention_s=config.retention, breaker=_limits(config), tell_others=tell_others)
+    store = Store(
+        where,
+        retention_s=config.retention,
+        breaker=_limits(config),
+        tell_others=tell_others,
+        feed=config.history.store != "off",  # nobody reads it then: no panel, no API
+    )
     try:
         await store.start()
     except StoreUnavailable as e:

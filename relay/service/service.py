@@ -397,7 +397,8 @@ class Service:
         self._stack.push_async_callback(self._stop_workers)
         for name in self.parts.only if self.parts.only is not None else self.accounts.by_name:
             self._start_worker(name)
-        upkeep = Upkeep(self.store, self.media, self.workers, self.name, config.retention)
+        shown_s = 0 if config.history.store == "off" else config.history.keep
+        upkeep = Upkeep(self.store, self.media, self.workers, self.name, max(config.retention, shown_s))
         await upkeep.revive()
         ringing = bell(self.store, lambda destination: self.wake_workers((destination,)))
         self._stack.push_async_callback(ringing.stop)

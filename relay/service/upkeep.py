@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from relay.media.library import MediaStore
 from relay.outbound.lane_worker import LaneWorker, is_gone
+from relay.store.awaited_files import awaited_files
 from relay.store.store import Store
 
 log = logging.getLogger("relay.service.upkeep")
@@ -16,7 +17,7 @@ PURGE_EVERY_S = 3600.0
 
 
 class Upkeep:
-    """One process's share of it. `name` is the process's own."""
+    """One process's share of it. `name` is the process's own; `keep_s`: how long other files are kept."""
 
     def __init__(self, store: Store, media: MediaStore, workers: Mapping[str, LaneWorker], name: str, keep_s: float):
         self.store = store
@@ -44,6 +45,9 @@ class Upkeep:
                 worker.ring()
 
     async def purge_media(self) -> None:
-        """Remove files that are older than anything that needs them; one process at a time does."""
+        """Remove files that are older than what shows them and that nothing waits for; one process at a time does."""
         if await self.store.try_lease("purge", self.name, PURGE_EVERY_S / 2):
-            await self.media.purge(self.keep_s)
+            await self.media.purge(self.keep_s, self._awaited)
+
+    async def _awaited(self, _: Sequence[str]) -> set[str]:
+        return await awaited_files(self.store)

@@ -32,7 +32,7 @@ async def forget(store: Store, number: int, messages: Sequence[MessageRecord], d
     What still waits in a lane is taken out first, so that it cannot be sent meanwhile. Raises StoreUnavailable.
     """
     card = await store.contact(number)
-    gone: list[str] = [store.key(f"log:{number}"), store.key(f"contact:{number}")]
+    gone: list[str] = [store.key(f"{kind}:{number}") for kind in ("log", "contact", "comments")]
     for destination in destinations:
         gone.append(store.key(f"lane:{destination}:{number}"))
     for message in messages:

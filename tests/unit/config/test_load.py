@@ -434,6 +434,12 @@ def test_a_panel_is_a_desk_without_an_account_and_without_deliveries():
     assert config.summary()["desks"]["inbox"] == {"kind": "panel"}
 
 
+def test_a_panel_without_history_is_warned_about():
+    assert not any("no panel" in w.message for w in config_of(WITH_PANEL).warnings)
+    warned = [w.message for w in config_of(f"{WITH_PANEL}history: off\n").warnings]
+    assert any("there is no panel" in said for said in warned), warned
+
+
 def test_a_panel_has_nothing_to_set():
     with pytest.raises(ConfigError) as e:
         config_of(WITH_PANEL.replace("{kind: panel}", "{kind: panel, url: https://x.example}"))

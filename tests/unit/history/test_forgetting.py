@@ -47,6 +47,7 @@ async def test_h_erase_nothing_is_left_in_any_file(durable: StoreServer, tmp_pat
         await world.customer("zorjana", f"{SECRET} {i}")
         await world.customer("other", f"разговор {i}")
     await world.answer(n, f"отвечаем: {SECRET}")
+    await store.redis.zadd(store.key(f"comments:{n}"), {"comment-1": 1})
     await world.send("desk")
     await world.archive()
     assert any(SECRET.encode() in p.read_bytes() for p in files(tmp_path)), "or this proves nothing"
@@ -57,6 +58,7 @@ async def test_h_erase_nothing_is_left_in_any_file(durable: StoreServer, tmp_pat
     left = [f"{p.name}: {w}" for p in files(tmp_path) for w in stems if w.encode() in p.read_bytes()]
     assert left == []
     assert await store.contact(n) is None
+    assert await store.redis.exists(store.key(f"comments:{n}")) == 0
     assert await world.queries.search("трамвай", channels=("shop",), limit=5) == []
     assert await media.open(kept.file_id) is None
     # The others are all there, and the number is not given out again.
