@@ -27,6 +27,8 @@ COMMANDS = {
     "retry": _IN + "retry",
     "dead": _IN + "dead",
     "history": _IN + "history",
+    "export": _IN + "export",
+    "erase": _IN + "erase",
     "user": _IN + "users",
     "token": _IN + "tokens",
     "healthy": _IN + "healthy",
