@@ -70,5 +70,6 @@ def set_up_logging(level: str, secrets: Iterable[str] = ()) -> Redaction:
     # They would say every statement with its values: hashes of passwords, digests, what people write.
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)
     logging.getLogger("sqlalchemy").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.server").addFilter(StrangersRequests())
     return redaction

@@ -75,3 +75,27 @@ def test_generated_parts_of_pages_are_up_to_date():
         assert renew(text, part.name, part.make()) == text, f"{part.page.name}: run `make pages`"
     with pytest.raises(ValueError, match="no <!-- generated: x -->"):
         renew("", "x", "")
+
+
+LOOKED_FOR = {"anyio", "httpcore", "h11"}  # sentry-sdk takes note of them where they are, and does without
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+from importlib.metadata import packages_distributions
+import bridges, relay
+own = "relay.history.migrations.env"  # only alembic can run it
+for package in (relay, bridges):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.startswith((own, "relay.__main__")):
+            importlib.import_module(module.name)
+owners = packages_distributions()
+print(*sorted({o for name in list(sys.modules) if "." not in name for o in owners.get(name, ())}))
+"""
+
+
+def test_whatever_the_relay_imports_is_pinned_for_it_and_not_only_for_its_tests():
+    """What a dependency imports because the tests' packages happen to be there too is missing on a user's machine."""
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL], cwd=ROOT, capture_output=True, text=True, check=True)
+    names = {re.sub(r"[-_.]+", "-", name).lower() for name in done.stdout.split()}
+    assert {"aiohttp", "sqlalchemy", "greenlet"} <= names, "or this proves nothing"
+    run = {re.sub(r"[-_.]+", "-", name).lower() for name in pins("run")}
+    assert names - run - {"webhook-relay"} - LOOKED_FOR == set()
