@@ -158,6 +158,7 @@ def test_p_order_and_leave(office: Office, sit: Sit) -> None:
     desk = sit("anna")
     desk.open(one.number)
     desk.answer("two")
+    wait_for(lambda: "two" in one.texts(), what="the answer is out")
     one.write("three")
     desk.row(other.number).click()
     expect(desk.bubble("elsewhere")).to_be_visible()

@@ -252,11 +252,11 @@ def test_p_collision(office: Office, sit: Sit) -> None:
     anna, oleg = sit("anna", expected=f"{REFUSED}|{NETWORK}"), sit("oleg")
     anna.open(one.number)
     oleg.open(one.number)
-    anna.page.route("**/api/v1/events*", lambda route: route.abort())
-    anna.context.set_offline(True)
+    anna.page.route(re.compile("/events"), lambda route: route.abort())
+    anna.page.reload()
+    expect(anna.bubble("is there a table at eight?")).to_be_visible()
     oleg.answer("yes, there is")
     wait_for(lambda: "yes, there is" in one.texts(), what="the first answer is out")
-    anna.context.set_offline(False)
     anna.answer("no, we are full")
     dialog = anna.page.get_by_role("dialog")
     expect(dialog).to_contain_text("oleg has answered meanwhile")
@@ -305,6 +305,7 @@ def test_p_offline(office: Office, sit: Sit) -> None:
     desk.context.set_offline(False)
     desk.page.reload()
     wait_for(lambda: one.texts() == ["written on the train"], what="it went out by itself")
+    expect(desk.bubble("written on the train")).not_to_have_class(re.compile("pending"))
     desk.page.evaluate(
         """(number) => localStorage.setItem("relay-unsent", JSON.stringify([{ number, client_id: "old-1", kind: "answer", text: "too old",
           options: [], files: [], at: new Date(Date.now() - 600000).toISOString(), status: "waiting", problem: "", tries: 1, force: false }]))""",

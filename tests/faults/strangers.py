@@ -282,7 +282,8 @@ WORST: tuple[tuple[str, dict[str, str], bytes], ...] = (
 
 @experiment(
     "28b", "a stream of the worst requests beside honest ones",
-    short={"seconds": 4.0, "factor": 4.0, "slack_s": 0.1}, full={"seconds": 60.0, "factor": 2.0, "slack_s": 0.02},
+    # The short one notices a standstill; how much slower others get is for a quiet machine, and the long one.
+    short={"seconds": 4.0, "factor": 4.0, "slack_s": 1.0}, full={"seconds": 60.0, "factor": 2.0, "slack_s": 0.02},
     alone=True,
 )  # fmt: skip
 async def standstill(folder: Path, report: Report, *, seconds: float, factor: float, slack_s: float) -> None:
