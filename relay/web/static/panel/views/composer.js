@@ -137,7 +137,7 @@ export function Composer({ row }) {
           <span class="spring"></span>
           ${!note && html`<${Counter} text=${text} limits=${limits} />`}
           <span class="send-hint wide-only">${enterSends.value ? t("send.enter") : t("send.ctrl")}</span>
-          <button type="button" class="button primary send" disabled=${!ready} onClick=${() => submit()}><${Icon} name=${note ? "sticky-note" : "send"} /><span>${note ? t("note.add") : t("send")}</span></button>
+          <button type="button" class="button primary send" aria-label=${note ? t("note.add") : t("send")} disabled=${!ready} onClick=${() => submit()}><${Icon} name=${note ? "sticky-note" : "send"} /><span>${note ? t("note.add") : t("send")}</span></button>
         </div>`}
   </section>`;
 }

@@ -63,7 +63,7 @@ function Head({ row }) {
       { label: t("assign.nobody"), icon: "user-minus", checked: !row.assignee, run: () => assign(row.number, "") },
     ]}>${row.assignee ? html`<${Avatar} name=${row.assignee} id=${row.assignee} size="tiny" /><bdi class="wide-only">${row.assignee}</bdi>` : html`<${Icon} name="user-plus" /><span class="wide-only">${t("assign.short")}</span>`}</${Menu}>
     <span class="wide-only"><${IconButton} icon="alarm-clock" label=${t("snooze")} keys=${keysOf("snooze")} onclick=${() => { overlay.value = { name: "snooze" }; }} /></span>
-    <button type="button" class=${cx("button", "close-button", closed ? "" : "quiet")} title=${keysOf("close") ? `${t(closed ? "reopen" : "close.it")} (${keysOf("close")})` : undefined} onClick=${() => closeOrReopen(row.number)}>
+    <button type="button" class=${cx("button", "close-button", closed ? "" : "quiet")} aria-label=${t(closed ? "reopen" : "close.it")} title=${keysOf("close") ? `${t(closed ? "reopen" : "close.it")} (${keysOf("close")})` : undefined} onClick=${() => closeOrReopen(row.number)}>
       <${Icon} name=${closed ? "archive-restore" : "check"} /><span>${t(closed ? "reopen" : "close.it")}</span></button>
     <${Menu} icon="ellipsis" label=${t("more")} items=${[
       { label: t("snooze"), icon: "alarm-clock", keys: keysOf("snooze"), run: () => { overlay.value = { name: "snooze" }; } },
