@@ -95,16 +95,18 @@ export function Composer({ row }) {
     addFiles(number, channel, files);
   };
   const choose = (/** @type {string} */ canned) => {
-    const at = field.current.selectionStart;
-    const from = at - choosing.length;
+    // From the field itself: what was drawn may be a letter behind whoever types fast.
+    const { value, selectionStart: at } = field.current;
+    const from = at - cannedQuery(value, at).length;
     const words = fillIn(canned, row);
-    set(text.slice(0, from) + words + text.slice(at));
+    set(value.slice(0, from) + words + value.slice(at));
     setChoosing("");
     requestAnimationFrame(() => { field.current.focus(); field.current.setSelectionRange(from + words.length, from + words.length); });
   };
   const insert = (/** @type {string} */ piece) => {
     const { selectionStart: a, selectionEnd: b } = field.current;
-    set(text.slice(0, a) + piece + text.slice(b));
+    const { value } = field.current;
+    set(value.slice(0, a) + piece + value.slice(b));
     requestAnimationFrame(() => { field.current.focus(); field.current.setSelectionRange(a + piece.length, a + piece.length); });
   };
 
