@@ -6,7 +6,8 @@ An embedded store that nobody runs at the moment is started for the command and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import click
@@ -19,17 +20,24 @@ from relay.store.store import Store
 T = TypeVar("T")
 
 
+@asynccontextmanager
+async def opened_store(config: Config) -> AsyncIterator[Store]:
+    """The store, for as long as a command takes. Raises StoreUnavailable with a sentence."""
+    store, embedded = await open_store(config)
+    try:
+        yield store
+    finally:
+        await store.stop()
+        if embedded is not None:
+            await embedded.stop()
+
+
 def with_store(config: Config, work: Callable[[Store], Awaitable[T]]) -> T:
     """Run `work` with an open store. Raises StoreUnavailable with a sentence."""
 
     async def inner() -> T:
-        store, embedded = await open_store(config)
-        try:
+        async with opened_store(config) as store:
             return await work(store)
-        finally:
-            await store.stop()
-            if embedded is not None:
-                await embedded.stop()
 
     return asyncio.run(inner())
 

@@ -22,7 +22,7 @@ async def open_store(config: Config, *, tell_others: bool = True) -> tuple[Store
         retention_s=config.retention,
         breaker=_limits(config),
         tell_others=tell_others,
-        feed=config.history.store != "off",  # nobody reads it then: no panel, no API
+        feed=not config.history.off,  # nobody reads it then: no panel, no API
     )
     try:
         await store.start()

@@ -311,7 +311,7 @@ class Service:
 
     async def _behind_login(self) -> Sequence[web.RouteDef]:
         """Log-in, API and pages for people; and the link with which the first of them sets it up."""
-        if self.config.history.store == "off":
+        if self.config.history.off:
             return ()  # nothing is kept, so there are no users either
         self.database = Database(address(self.config.history.store, self.config.data_dir))
         self._stack.push_async_callback(self.database.close)
@@ -397,7 +397,7 @@ class Service:
         self._stack.push_async_callback(self._stop_workers)
         for name in self.parts.only if self.parts.only is not None else self.accounts.by_name:
             self._start_worker(name)
-        shown_s = 0 if config.history.store == "off" else config.history.keep
+        shown_s = 0 if config.history.off else config.history.keep
         upkeep = Upkeep(self.store, self.media, self.workers, self.name, max(config.retention, shown_s))
         await upkeep.revive()
         ringing = bell(self.store, lambda destination: self.wake_workers((destination,)))

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from relay.cli.console import out, write_json
 from relay.cli.loading import Kinds, offline
+from relay.cli.open_store import opened_store
 from relay.cli.options import config_of, config_option, json_option, kinds
 from relay.config.load import Config
 from relay.config.secret_keys import secret_keys
@@ -27,7 +28,6 @@ from relay.contract.model import OutboundRequest
 from relay.contract.sizes import format_size
 from relay.routing.accounts import Account
 from relay.routing.hook_addresses import proof_of_key
-from relay.service.opening import open_store
 from relay.service.provisioning import probe_one, provision_one
 from relay.store.server.checks import check_store
 from relay.transport.sender import Sender
@@ -85,19 +85,15 @@ async def _lives(connection: Account, http: Http) -> bool:
 async def _store(config: Config) -> tuple[list[Check], bool]:
     """How the store does, and whether a relay runs on it."""
     try:
-        store, embedded = await open_store(config)
+        async with opened_store(config) as store:
+            try:
+                report = await check_store(store.redis)
+                await store.ping()
+                running = bool(await store.workers())
+            except RelayError as e:
+                return [Check(ok=False, what="writable", found=str(e), remedy="see the server's own log")], False
     except RelayError as e:
         return [Check(ok=False, what="reachable", found=str(e), remedy="check `store` in config.yaml")], False
-    try:
-        report = await check_store(store.redis)
-        await store.ping()
-        running = bool(await store.workers())
-    except RelayError as e:
-        return [Check(ok=False, what="writable", found=str(e), remedy="see the server's own log")], False
-    finally:
-        await store.stop()
-        if embedded is not None:
-            await embedded.stop()
     return [*report.checks, Check(ok=True, what="takes writes")], running
 
 

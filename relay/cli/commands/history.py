@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.text import Text
 
+from relay.cli.commands.kept import with_history
 from relay.cli.console import out, tell
 from relay.cli.options import config_of, config_option, json_option
-from relay.config.load import Config
-from relay.contract.errors import RelayError
 from relay.history.archiver import Archiver
 from relay.history.checking import compare
-from relay.history.database import Database, address
-from relay.service.opening import open_store
+from relay.history.database import Database
 from relay.store.store import Store
 
-T = TypeVar("T")
 SHOWN = 20  # ids that are listed for people; --json has all
-
-
-def with_history(config: Config, work: Callable[[Store, Database], Awaitable[T]]) -> T:
-    """Run `work` with store and history open. Raises StoreUnavailable, HistoryUnavailable, with a sentence."""
-
-    async def inner() -> T:
-        if config.history.store == "off":
-            raise RelayError("With `history: off` nothing is kept besides the store.")
-        store, embedded = await open_store(config)
-        database = Database(address(config.history.store, config.data_dir))
-        try:
-            await database.connect()
-            return await work(store, database)
-        finally:
-            await database.close()
-            await store.stop()
-            if embedded is not None:
-                await embedded.stop()
-
-    return asyncio.run(inner())
 
 
 @click.group("history")

@@ -1,18 +1,20 @@
-"""What commands about one person start from: the number as it is typed, and everything that is kept, open."""
+"""What commands about people and their messages start from: everything that is kept, open for as long as they take."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import click
 
+from relay.cli.open_store import opened_store
 from relay.config.load import Config
+from relay.contract.errors import RelayError
 from relay.history.database import Database, address
 from relay.media.library import MediaStore
-from relay.service.opening import open_store
 from relay.store.store import Store
 
 T = TypeVar("T")
@@ -39,21 +41,42 @@ class Kept:
     media: MediaStore
 
 
-def with_kept(config: Config, work: Callable[[Kept], Awaitable[T]]) -> T:
-    """Run `work` with everything open. Raises StoreUnavailable, HistoryUnavailable, with a sentence."""
+@asynccontextmanager
+async def opened_history(config: Config) -> AsyncIterator[Database]:
+    """The history; not to be asked for with `history: off`. Raises HistoryUnavailable with a sentence."""
+    database = Database(address(config.history.store, config.data_dir))
+    try:
+        await database.connect()
+        yield database
+    finally:
+        await database.close()
+
+
+def with_history(
+    config: Config, work: Callable[[Store, Database], Awaitable[T]], *, off: str = "nothing is kept besides the store."
+) -> T:
+    """Run `work` with store and history open. Raises StoreUnavailable, HistoryUnavailable, and with `history: off`
+    RelayError that ends in `off`, all with a sentence."""
+    if config.history.off:
+        raise RelayError(f"With `history: off` {off}")
 
     async def inner() -> T:
-        store, embedded = await open_store(config)
-        database = None if config.history.off else Database(address(config.history.store, config.data_dir))
-        try:
-            if database is not None:
-                await database.connect()
-            return await work(Kept(store, database, MediaStore(config.data_dir / "media")))
-        finally:
-            if database is not None:
-                await database.close()
-            await store.stop()
-            if embedded is not None:
-                await embedded.stop()
+        async with opened_store(config) as store, opened_history(config) as database:
+            return await work(store, database)
+
+    return asyncio.run(inner())
+
+
+def with_kept(config: Config, work: Callable[[Kept], Awaitable[T]]) -> T:
+    """Run `work` with everything open, whether there is a history or not. Raises StoreUnavailable,
+    HistoryUnavailable."""
+    media = MediaStore(config.data_dir / "media")
+
+    async def inner() -> T:
+        async with opened_store(config) as store:
+            if config.history.off:
+                return await work(Kept(store, None, media))
+            async with opened_history(config) as database:
+                return await work(Kept(store, database, media))
 
     return asyncio.run(inner())

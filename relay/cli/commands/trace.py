@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from relay.cli.commands.kept import opened_history
 from relay.cli.console import err, one_line, tell
 from relay.cli.open_store import ask_store
 from relay.cli.options import config_option, json_option
 from relay.config.load import Config
 from relay.contract.model import Role
 from relay.history.checking import find
-from relay.history.database import Database, address
 from relay.observe.tracing import traced
 from relay.store.records import MessageRecord
 from relay.store.store import Store
@@ -27,7 +27,7 @@ async def trace(store: Store, config: Config, some_id: str) -> dict[str, Any] | 
     """The trace of a message id, a delivery id or the other side's id; None when nobody knows it."""
     mid = await store.find(some_id, list(config.accounts))
     journal = await store.journal(mid) if mid else None
-    if journal is None and config.history.store != "off":
+    if journal is None and not config.history.off:
         journal = await _in_history(config, some_id)
     if journal is None:
         return None
@@ -36,12 +36,8 @@ async def trace(store: Store, config: Config, some_id: str) -> dict[str, Any] | 
 
 async def _in_history(config: Config, some_id: str) -> MessageRecord | None:
     """What has left the store is looked for where it is kept."""
-    database = Database(address(config.history.store, config.data_dir))
-    try:
-        await database.connect()
+    async with opened_history(config) as database:
         return await find(database, some_id)
-    finally:
-        await database.close()
 
 
 def show(found: dict[str, Any], console: Console) -> None:
