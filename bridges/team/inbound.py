@@ -13,9 +13,8 @@ from urllib.parse import parse_qsl
 
 from relay.contract import RawRequest, VerifiedRequest
 from relay.contract.errors import MalformedPayload, VerificationFailed
-from relay.contract.model import Answer, Command, Content, Event, Misaddressed, Note
-from relay.fitting.addressing import Addressed, Commanded, Nearly, addressed
-from relay.fitting.options import take_options
+from relay.contract.model import Event
+from relay.fitting.group_texts import group_event
 
 FIELDS = ("chat", "chat_display_name", "created", "sender", "sender_display_name", "text")
 # Two equal texts of one person are one message only for as long as a lost answer of ours may be repeated at once,
@@ -41,32 +40,7 @@ def parse_hook(verified: VerifiedRequest) -> Event:
     identity = (fields["chat"], fields["sender"], fields["created"], text)
     author = " ".join((fields["sender_display_name"] or fields["sender"]).split())
     within_s = None if fields["created"] else UNDATED_WITHIN_S
-    match addressed(text):
-        case Addressed() as to:
-            words, options = take_options(to.rest)
-            return Answer(
-                contact_id=to.number,
-                username=to.username,
-                content=Content(text=words, options=options),
-                author=author,
-                identity=identity,
-                within_s=within_s,
-                raw_text=text,
-            )
-        case Commanded() as command:
-            return Command(
-                name=command.name, argument=command.argument, author=author, identity=identity, raw_text=text
-            )
-        case Nearly() as nearly:
-            return Misaddressed(
-                notice=nearly.notice,
-                contact_id=nearly.number,
-                username=nearly.username,
-                other=nearly.other,
-                identity=identity,
-                raw_text=text,
-            )
-    return Note(text=text)
+    return group_event(text, author=author, identity=identity, within_s=within_s)
 
 
 def read_fields(request: RawRequest) -> dict[str, str]:

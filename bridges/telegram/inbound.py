@@ -12,10 +12,10 @@ from typing import Any
 
 from relay.contract import RawRequest, VerifiedRequest
 from relay.contract.errors import MalformedPayload, VerificationFailed
-from relay.contract.model import Answer, Command, Content, Event, Incoming, Misaddressed, Note, Role, Unknown
+from relay.contract.model import Content, Event, Incoming, Misaddressed, Role, Unknown
 from relay.contract.signatures import same
-from relay.fitting.addressing import Addressed, Commanded, Nearly, addressed
-from relay.fitting.options import take_options
+from relay.fitting.addressing import Addressed, addressed
+from relay.fitting.group_texts import group_event
 from relay.fitting.texts import clean
 
 HEADER = "x-telegram-bot-api-secret-token"
@@ -75,42 +75,18 @@ def _incoming(
 
 def _at_desk(message: Mapping[str, Any], sender: Mapping[str, Any], chat_id: int, message_id: int) -> Event:
     raw_text = _text(message.get("text")) or _text(message.get("caption"))
-    if any(message.get(kind) for kind in FILES) and (found := addressed(raw_text)) and isinstance(found, Addressed):
+    identity = (str(chat_id), str(message_id))
+    if any(message.get(kind) for kind in FILES) and isinstance(found := addressed(raw_text), Addressed):
         # Its words alone would be half of what was meant, so nothing is sent and the group is told.
         return Misaddressed(
             notice="file_not_taken",
             contact_id=found.number,
             username="",
-            identity=(str(chat_id), str(message_id)),
+            identity=identity,
             raw_text=raw_text,
         )
     author = _name(sender) or _line(message.get("author_signature"))
-    identity = (str(chat_id), str(message_id))
-    match addressed(raw_text):
-        case Addressed() as to:
-            text, options = take_options(to.rest)
-            return Answer(
-                contact_id=to.number,
-                username=to.username,
-                content=Content(text=text, options=options),
-                author=author,
-                identity=identity,
-                raw_text=raw_text,
-            )
-        case Commanded() as command:
-            return Command(
-                name=command.name, argument=command.argument, author=author, identity=identity, raw_text=raw_text
-            )
-        case Nearly() as nearly:
-            return Misaddressed(
-                notice=nearly.notice,
-                contact_id=nearly.number,
-                username=nearly.username,
-                other=nearly.other,
-                identity=identity,
-                raw_text=raw_text,
-            )
-    return Note(text=raw_text)
+    return group_event(raw_text, author=author, identity=identity)
 
 
 def _object(value: Any) -> Mapping[str, Any]:
