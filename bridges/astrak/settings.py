@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from relay.contract import SANDBOX, BridgeSettings
+from relay.contract import SANDBOX, BridgeSettings, http_address
 
 SANDBOX_USERNAME = "shop"
 SANDBOX_PASSWORD = "sandbox-password"  # noqa: S105 - a stand-in, see `BridgeSettings.stand_ins`
@@ -51,14 +50,8 @@ class AstrakSettings(BridgeSettings):
     @field_validator("url")
     @classmethod
     def _usable(cls, url: str) -> str:
-        if url == SANDBOX:
-            return url
-        try:
-            parts = urlsplit(url)
-            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
-        except ValueError:
-            usable = False
-        if not usable:
+        parts = http_address(url)
+        if url != SANDBOX and (parts is None or parts.query or parts.fragment):
             raise ValueError(f"found {url!r}; allowed is a base address such as https://astrak.example.com, or sandbox")
         return url
 

@@ -11,11 +11,10 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from relay.contract import SANDBOX, BridgeSettings
+from relay.contract import SANDBOX, BridgeSettings, http_address
 
 SANDBOX_TOKEN = "SNDBX-00000-INSTA-00000-00000"  # noqa: S105 - a stand-in, see `BridgeSettings.stand_ins`
 _PATH_SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
@@ -48,15 +47,8 @@ class InstaSettings(BridgeSettings):
     @field_validator("url")
     @classmethod
     def _usable(cls, url: str) -> str:
-        if url == SANDBOX:
-            return url
-        try:
-            parts = urlsplit(url)
-            usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-            usable = usable and not parts.query and not parts.fragment and not parts.username
-        except ValueError:
-            usable = False
-        if not usable:
+        parts = http_address(url)
+        if url != SANDBOX and (parts is None or parts.query or parts.fragment or parts.username):
             raise ValueError(f"found {url!r}; allowed is an address such as https://api.getloo.ru/insta, or sandbox")
         return url.rstrip("/")
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from relay.contract import SANDBOX, BridgeSettings
+from relay.contract import SANDBOX, BridgeSettings, http_address
 from relay.contract.durations import Duration
 
 BUILTIN = "builtin"
@@ -50,14 +49,7 @@ class OperatorSettings(BridgeSettings):
     def _usable(cls, url: str) -> str:
         if url == BUILTIN:
             raise ValueError("found 'builtin': the relay's own panel is not in this version yet, use sandbox")
-        if url == SANDBOX:
-            return url
-        try:
-            parts = urlsplit(url)
-            usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-        except ValueError:
-            usable = False
-        if not usable:
+        if url != SANDBOX and http_address(url) is None:
             raise ValueError(f"found {url!r}; allowed is an address that begins with https:// (or http://), or sandbox")
         return url
 

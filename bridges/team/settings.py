@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
-from relay.contract import SANDBOX, BridgeSettings
+from relay.contract import SANDBOX, BridgeSettings, http_address
 
 UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
@@ -61,14 +60,8 @@ class TeamSettings(BridgeSettings):
     @field_validator("url")
     @classmethod
     def _usable(cls, url: str) -> str:
-        if url == SANDBOX:
-            return url
-        try:
-            parts = urlsplit(url)
-            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
-        except ValueError:
-            usable = False
-        if not usable:
+        parts = http_address(url)
+        if url != SANDBOX and (parts is None or parts.query or parts.fragment):
             raise ValueError(f"found {url!r}; allowed is a base address such as https://web.tada.team, or sandbox")
         return url
 

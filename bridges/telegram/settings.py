@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-import secrets
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -20,11 +20,13 @@ from relay.contract import SANDBOX, BridgeSettings
 
 API = "https://api.telegram.org"
 SANDBOX_CHAT = -1001000000001
-_SANDBOX_TOKEN = "100001:" + secrets.token_urlsafe(26)
+SANDBOX_TOKEN = "100001:sandbox-telegram-token"  # noqa: S105 - a stand-in, see `BridgeSettings.stand_ins`
 _TOKEN = re.compile(r"[A-Za-z0-9:_-]{8,200}")
 
 
 class _TelegramSettings(BridgeSettings):
+    stand_ins: ClassVar[Mapping[str, str]] = {"token": SANDBOX_TOKEN}
+
     url: str = Field(default=API, description="The Bot API's server; `sandbox` for a played one.")
     token: SecretStr = Field(default=SecretStr(""), description="The bot's token, as BotFather gave it.")
     receive: Literal["webhook", "polling"] = Field(
@@ -42,10 +44,13 @@ class _TelegramSettings(BridgeSettings):
     def _has_token(self) -> _TelegramSettings:
         token = self.token.get_secret_value()
         if not token and self.sandboxed:
-            object.__setattr__(self, "token", SecretStr(_SANDBOX_TOKEN))
+            object.__setattr__(self, "token", SecretStr(SANDBOX_TOKEN))
         elif not _TOKEN.fullmatch(token):
             raise ValueError("`token` must be set, as BotFather gave it: digits, a colon, and a word of 35 characters")
         return self
+
+    def with_own_credentials(self, make: Callable[[str], str]) -> Self:
+        return super().with_own_credentials(lambda field: f"100001:{make(field)}")
 
     @property
     def hook_secret(self) -> str:

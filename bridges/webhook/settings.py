@@ -10,25 +10,25 @@ from __future__ import annotations
 
 import base64
 import re
-import secrets
-from typing import Literal
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from relay.contract import SANDBOX, BridgeSettings
+from relay.contract import SANDBOX, BridgeSettings, http_address
 from relay.contract.signatures import SECRET_PREFIX, standard_secret
 
-SECRET_BYTES = 24
 MIN_BYTES = 8
 MIN_TOKEN = 8  # characters
 MAKE_ONE = "make one with `echo whsec_$(openssl rand -base64 32)`"
 
-# A sandboxed account and its sandbox live in one process; whoever else is there must not be able to guess it.
-_SANDBOX_SECRET = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii")
+# A stand-in, see `BridgeSettings.stand_ins`.
+SANDBOX_SECRET = SECRET_PREFIX + base64.b64encode(b"sandbox-webhook-secret--").decode("ascii")
 
 
 class _WebhookSettings(BridgeSettings):
+    stand_ins: ClassVar[Mapping[str, str]] = {"secret": SANDBOX_SECRET}
+
     url: str = Field(description="Where our events are posted, or `sandbox`.")
     secret: SecretStr = Field(
         default=SecretStr(""),
@@ -44,14 +44,8 @@ class _WebhookSettings(BridgeSettings):
     @field_validator("url")
     @classmethod
     def _usable(cls, url: str) -> str:
-        if url == SANDBOX:
-            return url
-        try:
-            parts = urlsplit(url)
-            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
-        except ValueError:
-            usable = False
-        if not usable:
+        parts = http_address(url)
+        if url != SANDBOX and (parts is None or parts.username is not None):
             raise ValueError(
                 f"found {url!r}; allowed is an address that begins with https:// (or http://) and holds no password, "
                 "or sandbox"
@@ -78,8 +72,13 @@ class _WebhookSettings(BridgeSettings):
         if not self.keys:
             if not self.sandboxed:
                 raise ValueError(f"`secret` must be set and not empty; {MAKE_ONE}")
-            object.__setattr__(self, "secret", SecretStr(_SANDBOX_SECRET))
+            object.__setattr__(self, "secret", SecretStr(SANDBOX_SECRET))
         return self
+
+    def with_own_credentials(self, make: Callable[[str], str]) -> Self:
+        return super().with_own_credentials(
+            lambda field: SECRET_PREFIX + base64.b64encode(make(field).encode()).decode("ascii")
+        )
 
     @property
     def keys(self) -> tuple[bytes, ...]:

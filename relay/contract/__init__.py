@@ -27,7 +27,7 @@ from relay.contract.bridge import Bridge, BridgeContext, Http, Memory, Texts
 from relay.contract.capabilities import BridgeSpec, Feature, FileLimit, Limits, Support
 from relay.contract.requests import RawRequest, VerifiedRequest
 from relay.contract.sandbox import FetchedFile, FetchFile, Sandbox, SandboxOptions
-from relay.contract.settings import SANDBOX, BridgeSettings
+from relay.contract.settings import SANDBOX, BridgeSettings, http_address
 
 __all__ = [
     "SANDBOX",
@@ -64,4 +64,5 @@ __all__ = [
     "Support",
     "Texts",
     "VerifiedRequest",
+    "http_address",
 ]

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 SANDBOX = "sandbox"
+
+
+def http_address(url: str) -> SplitResult | None:
+    """The parts of an address that begins with http:// or https:// and names a host; None of anything else, such as one
+    with a port that cannot be."""
+    try:
+        parts = urlsplit(url)
+        return parts if parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0 else None
+    except ValueError:
+        return None
 
 
 class BridgeSettings(BaseModel):

@@ -69,6 +69,7 @@ from relay.contract.model import (
     Unreadable,
     Verdict,
 )
+from relay.routing.sandbox_credentials import credential_maker
 from relay.texts.refusals import reasons
 from relay.texts.templates import Templates
 from tests.bridges.support import DictMemory, SessionHttp
@@ -233,6 +234,24 @@ def test_settings_reject_what_they_do_not_know(kind: AnyBridge) -> None:
 def test_a_sandboxed_account_needs_nothing_more(kind: AnyBridge) -> None:
     account = kind.spec.settings.model_validate({"kind": kind.spec.kind, "url": SANDBOX})
     assert account.sandboxed
+
+
+@each
+def test_a_sandboxed_account_has_the_deployment_s_own_credentials_in_every_process(kind: AnyBridge) -> None:
+    """None that only this process knows: with `serve` and `worker` apart, sandbox and sender are two processes."""
+    account = kind.spec.settings.model_validate({"kind": kind.spec.kind, "url": SANDBOX})
+
+    def secrets_with(deployment: str) -> dict[str, str]:
+        own = account.with_own_credentials(credential_maker(deployment, "shop"))
+        values = {k: v.get_secret_value() for k, v in own.model_dump().items() if isinstance(v, SecretStr)}
+        given = {k: v for k, v in values.items() if v}
+        written = kind.spec.settings.model_validate({"kind": kind.spec.kind, "url": SANDBOX, **given})
+        assert written == own, "what is derived could have been written"
+        return given
+
+    ours, theirs = secrets_with("one deployment"), secrets_with("another")
+    assert ours == secrets_with("one deployment")
+    assert all(ours[field] != theirs[field] for field in ours), ours
 
 
 @each
