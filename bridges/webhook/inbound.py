@@ -12,9 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-from relay.contract import RawRequest, VerifiedRequest
+from relay.contract import RawRequest, VerifiedRequest, http_address
 from relay.contract.errors import MalformedPayload, StoreUnavailable, VerificationFailed
 from relay.contract.model import (
     Answer,
@@ -248,12 +247,8 @@ def _attachments(value: Any) -> tuple[Attachment, ...]:
 
 def _attachment(item: Any) -> Attachment:
     url = _word(item.get("url")) if isinstance(item, dict) else ""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        usable = False
-    if not usable:
+    parts = http_address(url)
+    if parts is None:
         raise MalformedPayload("A file's `url` must be an address that begins with https:// or http://.")
     filename = _word(item.get("filename"))
     ending = (filename or parts.path).rpartition(".")[2].lower()

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
+from relay.contract import http_address
 from relay.contract.durations import UNITS, Duration
+from relay.contract.signatures import standard_secret
 from relay.contract.sizes import Size
 
 MB = 1000 * 1000
-PREFIX = "whsec_"
 SECRET_BYTES = range(24, 65)  # what the Standard Webhooks specification allows
 
 
 def secret_bytes(secret: str) -> bytes:
-    """The key behind `whsec_<base64>`. Raises ValueError with a sentence."""
-    text = secret.removeprefix(PREFIX)
-    try:
-        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("is not base64; allowed is whsec_ and what `openssl rand -base64 32` makes") from None
+    """The key behind `whsec_<base64>`, of a length that the specification allows. Raises ValueError with a sentence."""
+    key = standard_secret(secret)
     if len(key) not in SECRET_BYTES:
         raise ValueError(f"the base64 behind whsec_ holds {len(key)} bytes; allowed is 24 to 64")
     return key
@@ -75,12 +70,7 @@ class AlarmWebhook(_Part):
     @field_validator("url")
     @classmethod
     def _address(cls, url: SecretStr) -> SecretStr:
-        try:
-            parts = urlsplit(url.get_secret_value())
-            fine = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-        except ValueError:
-            fine = False
-        if not fine:
+        if http_address(url.get_secret_value()) is None:
             raise ValueError("is not an address; allowed is one such as https://hooks.example.com/relay")
         return url
 

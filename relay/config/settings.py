@@ -25,6 +25,7 @@ from pydantic import (
 
 from relay.config.alarms import Alarms
 from relay.config.document import MAKE_A_KEY
+from relay.contract import http_address
 from relay.contract.durations import UNITS, Duration
 from relay.contract.sizes import Size
 from relay.store.server.address import StoreAddress
@@ -313,12 +314,8 @@ class Settings(Section):
         if not url:
             return None
         allowed = "allowed is an address such as https://relay.example.com"
-        try:
-            parts = urlsplit(url)
-            fine = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-        except ValueError:
-            fine = False
-        if not fine or any(c.isspace() or not c.isprintable() for c in url):
+        parts = http_address(url)
+        if parts is None or any(c.isspace() or not c.isprintable() for c in url):
             raise ValueError(f"found {url!r}; {allowed}")
         if parts.username is not None or parts.query or parts.fragment:
             raise ValueError(f"there must be no user, ? or # in it; {allowed}")
@@ -354,13 +351,8 @@ class Settings(Section):
     def _usable_dsn(cls, dsn: SecretStr | None) -> SecretStr | None:
         if dsn is None or not dsn.get_secret_value():
             return None
-        try:
-            parts = urlsplit(dsn.get_secret_value())
-            fine = parts.scheme in ("http", "https") and bool(parts.username and parts.hostname)
-            fine = fine and parts.path.rpartition("/")[2].isdecimal()
-        except ValueError:
-            fine = False
-        if not fine:
+        parts = http_address(dsn.get_secret_value())
+        if parts is None or not parts.username or not parts.path.rpartition("/")[2].isdecimal():
             raise ValueError(
                 "is not a DSN; allowed is https://key@host/number, as Sentry shows it in the project's settings"
             )

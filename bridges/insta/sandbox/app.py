@@ -59,7 +59,7 @@ from bridges.sandbox_kit import (
     json_response,
     now_rfc3339,
 )
-from relay.contract import Sandbox, SandboxOptions
+from relay.contract import Sandbox, SandboxOptions, http_address
 from relay.contract.errors import FetchRefused
 from relay.contract.model import MediaKind
 from relay.fitting.texts import byte_length
@@ -223,7 +223,7 @@ class InstaSandbox:
             return _yes(channel={**channel, "url": f"https://ig.me/m/{channel['username']}"})
         if method == "setWebHook":
             url = _as_text((await _arguments(request)).get("url"))
-            if not _is_web_address(url):
+            if http_address(url) is None:
                 raise ApiError(400, "url: нужен адрес хука")
             self._set_webhook(url)
         if method in ("getWebHook", "setWebHook"):
@@ -304,7 +304,7 @@ class InstaSandbox:
 
     async def _fetch(self, url: str) -> dict[str, Any]:
         """Takes the file from where we were told it is, as the network does: public address, type, size."""
-        if not _is_web_address(url):
+        if http_address(url) is None:
             raise ApiError(400, "file: нужна ссылка на файл")
         name = unquote(urlsplit(url).path.rsplit("/", 1)[-1]).replace("/", "_") or "file"
         if not self.switches.fetch_files:
@@ -547,7 +547,7 @@ class InstaSandbox:
         return {"state": message["state"]}
 
     async def act_webhook(self, act: SetWebHook) -> dict[str, Any]:
-        if act.url and not _is_web_address(act.url):
+        if act.url and http_address(act.url) is None:
             raise ActionError("The address must begin with http:// or https://.")
         self._set_webhook(act.url)
         return {"webhook": self.webhook}
@@ -705,14 +705,6 @@ def _as_text(value: Any) -> str:
 
 def _header(value: str) -> str:
     return "".join(c for c in value if c.isprintable() and c.isascii())
-
-
-def _is_web_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        return False
 
 
 def _now_moscow() -> str:

@@ -1,14 +1,7 @@
-"""Alarms as Standard Webhooks: signed, retried by the caller, recognisable by `webhook-id`.
-
-Source: the Standard Webhooks specification, "Verifying webhook authenticity": the signed content is
-`<id>.<timestamp>.<body>`, the secret is the base64 behind `whsec_`.
-"""
+"""Alarms as Standard Webhooks: signed, retried by the caller, recognisable by `webhook-id`."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -18,12 +11,7 @@ import orjson
 from relay.contract import Http
 from relay.contract.model import OutboundRequest
 from relay.contract.responses import bare_address
-
-
-def signed(key: bytes, message_id: str, at: int, body: bytes) -> str:
-    """The header `webhook-signature` of a body; `at` in seconds since the epoch."""
-    digest = hmac.digest(key, b"%b.%d.%b" % (message_id.encode(), at, body), hashlib.sha256)
-    return "v1," + base64.b64encode(digest).decode("ascii")
+from relay.contract.signatures import sign_standard
 
 
 def request(url: str, key: bytes, *, message_id: str, at: int, kind: str, data: Mapping[str, Any]) -> OutboundRequest:
@@ -37,7 +25,7 @@ def request(url: str, key: bytes, *, message_id: str, at: int, kind: str, data: 
         headers=(
             ("webhook-id", message_id),
             ("webhook-timestamp", str(at)),
-            ("webhook-signature", signed(key, message_id, at, body)),
+            ("webhook-signature", sign_standard([key], message_id, at, body)),
         ),
         body=body,
         content_type="application/json",
